@@ -1,0 +1,1 @@
+"""The hospital side of a federation."""
