@@ -1,0 +1,211 @@
+"""A data set on disk.
+
+`dataset.yaml` is written last, so a folder that has one is complete. `index.csv` holds a line per
+study with the sha256 of its array, so that both files together stand for the whole content.
+"""
+
+import csv
+import hashlib
+import io
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import yaml
+
+from fedcmr.config import Preprocessing, Settings, load_settings
+from fedcmr.data.record import COLUMNS, StudyRecord, parse_row
+from fedcmr.errors import DataError
+from fedcmr.types import Split, StoredCine
+
+MANIFEST = "dataset.yaml"
+INDEX = "index.csv"
+EXCLUSIONS = "exclusions.csv"
+STUDIES = "studies"
+EXCLUSION_COLUMNS = ("scope", "code", "reason", "study", "files", "frames", "locator")
+
+
+class Counts(Settings):
+    """How much a data set holds."""
+
+    patients: int
+    studies: int
+    train: int
+    validation: int
+    test: int
+    exclusions: int
+
+
+class Manifest(Settings):
+    """Content of dataset.yaml."""
+
+    schema_version: Literal[1] = 1
+    preprocessing: Preprocessing
+    preprocessing_digest: str
+    counts: Counts
+    phantom: bool
+    """True when any study is synthetic."""
+    key_fingerprint: str = ""
+    """Tells whether two data sets were made under the same site key; does not reveal it."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """An opened data set; arrays stay on disk until they are asked for."""
+
+    path: Path
+    manifest: Manifest
+    records: tuple[StudyRecord, ...]
+    """Sorted by study."""
+    array_sha256: Mapping[str, str]
+    """Study to the sha256 of its array file."""
+
+    def load(self, record: StudyRecord) -> StoredCine:
+        """Return the cine of one study, read-only and mapped from disk: (Z, T, Y, X) uint16.
+
+        Raises:
+            DataError: the array file is missing, damaged or of another shape.
+        """
+        path = self.path / STUDIES / f"{record.study}.npy"
+        settings = self.manifest.preprocessing
+        shape = (settings.slices, settings.phases, settings.size, settings.size)
+        try:
+            array: StoredCine = np.load(path, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError):
+            raise DataError(
+                "the array of a study cannot be read", where=str(path), fix="run ingest again"
+            ) from None
+        if array.shape != shape or array.dtype != np.uint16:
+            raise DataError(
+                f"the array is {array.dtype}{array.shape}, not uint16{shape}",
+                where=str(path),
+                fix="run ingest again",
+            )
+        return array
+
+    def subset(self, split: Split) -> tuple[StudyRecord, ...]:
+        """Return the records of one split, sorted by study."""
+        return tuple(record for record in self.records if record.split == split)
+
+    def digest(self) -> str:
+        """Return one sha256 for manifest, index and, through the index, all arrays."""
+        both = b"".join((self.path / name).read_bytes() for name in (MANIFEST, INDEX))
+        return hashlib.sha256(both).hexdigest()
+
+
+def open_dataset(path: Path) -> Dataset:
+    """Open a data set; reads dataset.yaml and index.csv only.
+
+    Raises:
+        DataError: no complete data set in this folder, or its index cannot be read.
+        ConfigurationError: dataset.yaml has keys or values that this version does not know.
+    """
+    if not (path / MANIFEST).is_file():
+        raise DataError(
+            f"no complete data set: {MANIFEST} is missing", where=str(path), fix="run ingest"
+        )
+    manifest = load_settings(path / MANIFEST, Manifest)
+    index = path / INDEX
+    try:
+        with index.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error):
+        raise DataError(
+            "the index cannot be read", where=str(index), fix="run ingest again"
+        ) from None
+    if len(rows) != manifest.counts.studies:
+        raise DataError(
+            f"{len(rows)} lines in the index, {manifest.counts.studies} in {MANIFEST}",
+            where=str(index),
+            fix="run ingest again",
+        )
+    records = tuple(
+        parse_row(row, where=f"{index}, line {line}") for line, row in enumerate(rows, start=2)
+    )
+    checksums = {row["study"]: row.get("sha256") or "" for row in rows}
+    return Dataset(path, manifest, records, checksums)
+
+
+def write_dataset(
+    path: Path,
+    records: Iterable[StudyRecord],
+    arrays: Mapping[str, StoredCine],
+    preprocessing: Preprocessing,
+    *,
+    phantom: bool,
+    exclusions: Sequence[Mapping[str, str]] = (),
+) -> Dataset:
+    """Write a whole data set from memory: `arrays` maps study to (Z, T, Y, X) uint16."""
+    records = tuple(records)
+    checksums = {
+        record.study: write_array(path / STUDIES / f"{record.study}.npy", arrays[record.study])
+        for record in records
+    }
+    finish_dataset(path, records, checksums, preprocessing, phantom=phantom, exclusions=exclusions)
+    return open_dataset(path)
+
+
+def finish_dataset(
+    path: Path,
+    records: Iterable[StudyRecord],
+    checksums: Mapping[str, str],
+    preprocessing: Preprocessing,
+    *,
+    phantom: bool,
+    exclusions: Sequence[Mapping[str, str]],
+    key_fingerprint: str = "",
+) -> None:
+    """Write exclusions, index and, last, the manifest; the arrays must be in place already."""
+    ordered = sorted(records, key=lambda record: record.study)
+    splits = [record.split for record in ordered]
+    counts = Counts(
+        patients=len({record.patient for record in ordered}),
+        studies=len(ordered),
+        train=splits.count("train"),
+        validation=splits.count("validation"),
+        test=splits.count("test"),
+        exclusions=len(exclusions),
+    )
+    manifest = Manifest(
+        preprocessing=preprocessing,
+        preprocessing_digest=preprocessing.digest(),
+        counts=counts,
+        phantom=phantom,
+        key_fingerprint=key_fingerprint,
+    )
+    index = [record.to_row() | {"sha256": checksums[record.study]} for record in ordered]
+    write_atomically(path / EXCLUSIONS, _csv(EXCLUSION_COLUMNS, exclusions))
+    write_atomically(path / INDEX, _csv((*COLUMNS, "sha256"), index))
+    text = yaml.safe_dump(manifest.model_dump(mode="json"), sort_keys=False)
+    write_atomically(path / MANIFEST, text.encode())
+
+
+def write_array(path: Path, array: np.ndarray) -> str:
+    """Write one .npy atomically and return its sha256 in hex."""
+    buffer = io.BytesIO()
+    np.save(buffer, array, allow_pickle=False)
+    content = buffer.getbuffer()
+    write_atomically(path, content)
+    return hashlib.sha256(content).hexdigest()
+
+
+def write_atomically(path: Path, content: bytes | memoryview) -> None:
+    """Write a file that is either absent, old, or whole, also after a kill or power cut."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    with partial.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+
+
+def _csv(columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> bytes:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()

@@ -1,0 +1,1 @@
+"""One DICOM object at a time: its header, its pixels, its geometry."""
