@@ -1,6 +1,7 @@
 """Errors a person can act on, each with the exit code of the commands.
 
 FedcmrError (1, a check failed)
+├── CheckFailed (1)
 ├── UsageError (2)
 ├── ConfigurationError (3)
 ├── DataError (4)
@@ -18,9 +19,15 @@ class FedcmrError(Exception):
     exit_code: ClassVar[int] = 1
 
     def __init__(self, what: str, *, where: str | None = None, fix: str | None = None) -> None:
+        self.what = what
+        """The part that may leave a site: no path, no host."""
         line = what if where is None else f"{what} ({where})"
         line = line if fix is None else f"{line}; {fix}"
         super().__init__(" ".join(line.split()))
+
+
+class CheckFailed(FedcmrError):
+    """A check that was asked for did not pass."""
 
 
 class UsageError(FedcmrError):

@@ -1,0 +1,168 @@
+"""What can be wrong between a site and a federation, checked in the order of causes."""
+
+import os
+import shutil
+import socket
+import ssl
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+
+import httpx
+
+import fedcmr
+from fedcmr.data.store import open_dataset
+from fedcmr.errors import CheckFailed, ConfigurationError, FedcmrError, NetworkError
+
+from fedcmr_client.keys import load_site_key
+from fedcmr_client.link import connect, unreachable
+from fedcmr_client.settings import SiteFolder
+
+TIMEOUT_S = 10.0
+MAX_CLOCK_ERROR_S = 20.0
+"""Flower refuses a signature whose time stamp is older; its window is wider than this."""
+
+MIN_FREE_BYTES = 5 * 10**9
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Outcome of one check; `error` is None where all is well."""
+
+    check: str
+    text: str
+    error: FedcmrError | None = None
+
+
+def examine(site: SiteFolder, *, running: bool) -> Iterator[Finding]:
+    """Run the checks in turn and stop at the first that fails: the later ones depend on it.
+
+    Args:
+        site: the site's folder.
+        running: a client of this site is connected, so that its key must not be used twice.
+    """
+    checks: list[tuple[str, Callable[[SiteFolder], str]]] = [
+        ("DNS", _dns),
+        ("TCP", _tcp),
+        ("TLS", _tls),
+        ("clock", _clock),
+        ("enrolment and version", _running if running else _enrolment),
+        ("disk", _disk),
+        ("device", _device),
+        ("data set", _dataset),
+    ]
+    for name, check in checks:
+        try:
+            yield Finding(name, check(site))
+        except FedcmrError as error:
+            yield Finding(name, str(error), error)
+            return
+
+
+def _address(site: SiteFolder) -> tuple[str, int]:
+    host, _, port = site.settings.server.rpartition(":")
+    return host, int(port)
+
+
+def _dns(site: SiteFolder) -> str:
+    host, port = _address(site)
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except socket.gaierror:
+        raise NetworkError("no such host", where=host, fix="check `server` in site.yaml") from None
+    return f"{host} is {found[0][4][0]}"
+
+
+def _tcp(site: SiteFolder) -> str:
+    host, port = _address(site)
+    try:
+        socket.create_connection((host, port), timeout=TIMEOUT_S).close()
+    except ConnectionRefusedError:
+        raise NetworkError(
+            "nothing listens there",
+            where=site.settings.server,
+            fix="ask the coordinator whether the server runs",
+        ) from None
+    except OSError:
+        raise NetworkError(
+            "no connection",
+            where=site.settings.server,
+            fix=f"ask for outbound TCP port {port} to be opened in the firewall",
+        ) from None
+    return f"port {port} is open"
+
+
+def _tls(site: SiteFolder) -> str:
+    host, _ = _address(site)
+    response = _get(site)
+    protocol = response.extensions["network_stream"].get_extra_info("ssl_object").version()
+    return f"{protocol}, certificate for {host} signed by {site.settings.ca}"
+
+
+def _clock(site: SiteFolder) -> str:
+    stated = _get(site).headers.get("date")
+    if stated is None:
+        raise CheckFailed("the coordinator states no time", fix="compare both clocks by hand")
+    error_s = time.time() - parsedate_to_datetime(stated).timestamp()
+    if abs(error_s) > MAX_CLOCK_ERROR_S:
+        raise CheckFailed(
+            f"this clock is {error_s:+.0f} s off the coordinator's",
+            fix="switch on NTP, for example `timedatectl set-ntp true`",
+        )
+    return f"within {max(1, round(abs(error_s)))} s of the coordinator"
+
+
+def _enrolment(site: SiteFolder) -> str:
+    with connect(site.settings.server, site.ca, load_site_key(site.site_key)) as connection:
+        theirs = connection.server_version
+    if theirs != fedcmr.__version__:
+        raise CheckFailed(
+            f"the coordinator runs fedcmr {theirs}, this site {fedcmr.__version__}",
+            fix="install the same version",
+        )
+    return f"key accepted; both sides run fedcmr {theirs}"
+
+
+def _running(site: SiteFolder) -> str:
+    return "a client of this site is running; see its log"
+
+
+def _disk(site: SiteFolder) -> str:
+    free = shutil.disk_usage(site.path).free
+    if free < MIN_FREE_BYTES:
+        raise CheckFailed(
+            f"{free / 1e9:.1f} GB free", where=str(site.path), fix="free at least 5 GB"
+        )
+    if not os.access(site.path, os.W_OK):
+        raise CheckFailed("cannot write", where=str(site.path), fix="check owner and mode")
+    return f"{free / 1e9:.0f} GB free"
+
+
+def _device(site: SiteFolder) -> str:
+    import torch
+
+    if not torch.cuda.is_available():
+        return f"no GPU; {site.settings.threads or os.cpu_count()} CPU threads"
+    names = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    return ", ".join(names)
+
+
+def _dataset(site: SiteFolder) -> str:
+    counts = open_dataset(site.dataset).manifest.counts
+    return f"{counts.studies} studies of {counts.patients} patients"
+
+
+def _get(site: SiteFolder) -> httpx.Response:
+    try:
+        context = ssl.create_default_context(cafile=str(site.ca))
+    except (OSError, ssl.SSLError):
+        raise ConfigurationError(
+            "cannot read the CA certificate", where=str(site.ca), fix="copy ca.pem again"
+        ) from None
+    try:
+        with httpx.Client(verify=context, timeout=TIMEOUT_S, trust_env=False) as client:
+            return client.get(f"https://{site.settings.server}/")
+    except httpx.TransportError as error:
+        raise unreachable(error, site.settings.server) from None

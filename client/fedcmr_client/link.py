@@ -1,0 +1,253 @@
+"""The site's side of Flower's fleet API: outbound HTTPS to one port, in the site's own process.
+
+Flower's SuperNode fetches a bundle of code and starts it anew for every message. Here messages are
+pulled, answered by the installed package in this process and pushed back, so that no code is
+fetched at all and torch, the data set and the network stay loaded between messages. What is used
+of Flower beyond its public names is held by tests/client/test_flower_contract.py.
+"""
+
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import httpx
+from cryptography.hazmat.primitives.asymmetric import ec
+from flwr.app import Message
+from flwr.app.message import remove_content_from_message
+from flwr.common.constant import HEARTBEAT_DEFAULT_INTERVAL
+from flwr.common.serde import message_from_proto, message_to_proto, run_from_proto
+from flwr.proto.fleet_pb2 import (
+    ActivateNodeRequest,
+    DeactivateNodeRequest,
+    PullMessagesRequest,
+    PushMessagesRequest,
+)
+from flwr.proto.heartbeat_pb2 import SendNodeHeartbeatRequest
+from flwr.proto.node_pb2 import Node
+from flwr.proto.run_pb2 import GetRunRequest
+from flwr.supercore.heartbeat import HeartbeatSender
+from flwr.supercore.inflatable.inflatable_object import (
+    get_all_nested_objects,
+    get_object_tree,
+    no_object_id_recompute,
+)
+from flwr.supercore.inflatable.inflatable_protobuf_utils import (
+    make_confirm_message_received_fn_protobuf,
+    make_pull_object_fn_protobuf,
+    make_push_object_fn_protobuf,
+)
+from flwr.supercore.inflatable.inflatable_utils import (
+    pull_and_inflate_object_from_tree,
+    push_objects,
+)
+from flwr.supercore.interceptors.http.runtime_version import RuntimeVersionHttpInterceptor
+from flwr.supercore.primitives.asymmetric import public_key_to_bytes
+from flwr.supercore.protobuf.client import ProtobufCall, ProtobufRequestContext
+from flwr.supernode.fleet_http_client import FleetHttpClient
+from flwr.supernode.node_auth_http_interceptor import NodeAuthHttpInterceptor
+
+from fedcmr.errors import ConfigurationError, NetworkError
+from fedcmr.federation.messages import VERSION_HEADER
+
+
+class Connection:
+    """An activated site: pull one message, push its reply."""
+
+    def __init__(
+        self, client: FleetHttpClient, node_id: int, server: str, server_version: str
+    ) -> None:
+        self.node_id = node_id
+        self.server_version = server_version
+        self._client = client
+        self._node = Node(node_id=node_id)
+        self._server = server
+
+    def receive(self) -> Message | None:
+        """Return the next message with its content, or None.
+
+        Raises:
+            NetworkError: the coordinator cannot be reached or no longer knows this connection.
+        """
+        with _network_errors(self._server):
+            response = self._client.PullMessages(PullMessagesRequest(node=self._node))
+            if not response.messages_list:
+                return None
+            announced = message_from_proto(response.messages_list[0])
+            run_id, tree = announced.metadata.run_id, response.message_object_trees[0]
+            message = pull_and_inflate_object_from_tree(
+                tree,
+                make_pull_object_fn_protobuf(self._client.PullObject, self._node, run_id),
+                make_confirm_message_received_fn_protobuf(
+                    self._client.ConfirmMessageReceived, self._node, run_id
+                ),
+                return_type=Message,
+            )
+            message.metadata.__dict__["_message_id"] = tree.object_id
+            return message
+
+    def bundle_hash(self, run_id: int) -> str:
+        """Return the hash of the code bundle that a run asks its sites to execute; "" for none.
+
+        Raises:
+            NetworkError: the coordinator cannot be reached or does not know the run.
+        """
+        with _network_errors(self._server):
+            request = GetRunRequest(node=self._node, run_id=run_id)
+            return run_from_proto(self._client.GetRun(request).run).fab_hash
+
+    def send(self, reply: Message, seconds: float) -> int:
+        """Push a reply and return the number of content bytes that left.
+
+        Args:
+            reply: answer to a received message.
+            seconds: time spent on it, which Flower records.
+
+        Raises:
+            NetworkError: the coordinator cannot be reached or has closed the run.
+        """
+        with _network_errors(self._server), no_object_id_recompute():
+            reply.metadata.__dict__["_message_id"] = reply.object_id
+            objects = get_all_nested_objects(reply)
+            bare = remove_content_from_message(reply) if reply.has_content() else reply
+            response = self._client.PushMessages(
+                PushMessagesRequest(
+                    node=self._node,
+                    messages_list=[message_to_proto(bare)],
+                    message_object_trees=[get_object_tree(reply)],
+                    clientapp_runtime_list=[seconds],
+                )
+            )
+            push = make_push_object_fn_protobuf(
+                self._client.PushObject, self._node, reply.metadata.run_id, response.session_id
+            )
+            sizes = []
+
+            def count_and_push(object_id: str, content: bytes) -> None:
+                sizes.append(len(content))
+                push(object_id, content)
+
+            push_objects(
+                objects, count_and_push, object_ids_to_push=set(response.objects_to_push)
+            )
+            return sum(sizes)
+
+
+@contextmanager
+def connect(server: str, ca: Path, key: ec.EllipticCurvePrivateKey) -> Iterator[Connection]:
+    """Activate this site at the coordinator `host:port`; deactivate it on leaving.
+
+    Raises:
+        NetworkError: no route, TLS identity not accepted, or the key is not enrolled.
+        ConfigurationError: the CA file is missing or is no certificate.
+    """
+    public = public_key_to_bytes(key.public_key())
+    version = _VersionReader()
+    try:
+        certificates = ca.read_bytes()
+        client = FleetHttpClient.from_server_address(
+            server,
+            insecure=False,
+            root_certificates=certificates,
+            interceptors=[
+                RuntimeVersionHttpInterceptor(component_name="SuperNode"),
+                NodeAuthHttpInterceptor(key, key.public_key()),
+                version,
+            ],
+        )
+    except (OSError, ssl.SSLError, UnicodeDecodeError) as error:
+        raise ConfigurationError(
+            f"cannot read the coordinator's CA certificate: {error}",
+            where=str(ca),
+            fix="copy ca.pem from the coordinator",
+        ) from None
+    with client:
+        with _network_errors(server):
+            response = client.ActivateNode(
+                ActivateNodeRequest(
+                    public_key=public, heartbeat_interval=HEARTBEAT_DEFAULT_INTERVAL
+                )
+            )
+        node = Node(node_id=response.node_id)
+        heartbeat = HeartbeatSender(partial(_heartbeat, client, node))
+        heartbeat.start()
+        try:
+            yield Connection(client, node.node_id, server, version.seen)
+        finally:
+            heartbeat.stop()
+            try:
+                client.DeactivateNode(DeactivateNodeRequest(node_id=node.node_id))
+            except (httpx.HTTPError, RuntimeError):
+                pass  # the coordinator notices by the missing heartbeat
+
+
+class _VersionReader:
+    """Notes which fedcmr the coordinator runs; it says so to enrolled sites only."""
+
+    seen = "unknown"
+
+    def intercept(self, context: ProtobufRequestContext, call_next: ProtobufCall) -> httpx.Response:
+        response = call_next(context)
+        self.seen = response.headers.get(VERSION_HEADER, self.seen)
+        return response
+
+
+def _heartbeat(client: FleetHttpClient, node: Node) -> bool:
+    try:
+        request = SendNodeHeartbeatRequest(
+            node=node, heartbeat_interval=HEARTBEAT_DEFAULT_INTERVAL
+        )
+        return client.SendNodeHeartbeat(request).success
+    except httpx.HTTPError:
+        return False  # receive() reports it
+
+
+@contextmanager
+def _network_errors(server: str) -> Iterator[None]:
+    try:
+        yield
+    except httpx.HTTPStatusError as error:
+        raise _refusal(error.response.status_code, server) from None
+    except httpx.TransportError as error:
+        raise unreachable(error, server) from None
+
+
+def _refusal(status: int, server: str) -> NetworkError:
+    if status == httpx.codes.UNAUTHORIZED:
+        return NetworkError(
+            "the coordinator does not accept this site's signature",
+            where=server,
+            fix="run `fedcmr-client doctor`: the clock is wrong or the key was withdrawn",
+        )
+    if status < httpx.codes.INTERNAL_SERVER_ERROR:
+        return NetworkError(
+            f"the coordinator does not know this site's key (HTTP {status})",
+            where=server,
+            fix="send site_key.pub to the coordinator to be enrolled",
+        )
+    return NetworkError(f"the coordinator answered HTTP {status}", where=server, fix="try again")
+
+
+def unreachable(error: Exception, server: str) -> NetworkError:
+    """Name the first root cause of a failed connection to `host:port`."""
+    text = str(error)
+    if "Hostname mismatch" in text or "IP address mismatch" in text:
+        return NetworkError(
+            "the coordinator's certificate is for another host name",
+            where=server,
+            fix="use the name that the coordinator gave to `fedcmr-server init --host`",
+        )
+    if "CERTIFICATE_VERIFY_FAILED" in text:
+        return NetworkError(
+            "the coordinator's certificate was not signed by this site's ca.pem",
+            where=server,
+            fix="copy ca.pem from the coordinator again and compare its fingerprint by phone",
+        )
+    if "Name or service not known" in text or "name resolution" in text:
+        return NetworkError("no such host", where=server, fix="check `server` in site.yaml")
+    return NetworkError(
+        "the coordinator does not answer",
+        where=server,
+        fix="ask whether it runs, and whether the firewall lets this port out",
+    )

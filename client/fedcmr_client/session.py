@@ -1,0 +1,132 @@
+"""One experiment at this site: accepted once, then kept in memory between messages."""
+
+import json
+from dataclasses import dataclass, field
+
+import numpy as np
+from torch import nn
+
+from fedcmr.config import Experiment, SettingsT, parse_settings
+from fedcmr.data.store import Dataset
+from fedcmr.errors import ConfigurationError, DataError, PolicyRefusal
+from fedcmr.evaluation.sums import EvaluationSums, collect
+from fedcmr.federation.cohort import Cohort
+from fedcmr.federation.contract import Contract, contract
+from fedcmr.federation.payload import Layout
+from fedcmr.models.registry import build
+from fedcmr.tasks.registry import Task, task
+from fedcmr.training.local import RoundResult, train_round
+from fedcmr.training.scoring import score
+from fedcmr.types import FloatArray, Split
+
+
+@dataclass
+class Session:
+    """The network, the task and the data set that an accepted experiment works on."""
+
+    experiment: Experiment
+    dataset: Dataset
+    model: nn.Module
+    task: Task
+    layout: Layout = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.layout = Layout(self.model.state_dict())
+
+    def cohort(self) -> Cohort:
+        """Count the labelled studies."""
+
+        def count(split: Split) -> int:
+            records = self.dataset.subset(split)
+            return sum(self.task.label(record) is not None for record in records)
+
+        return Cohort(
+            train=count("train"),
+            validation=count("validation"),
+            test=count("test"),
+            phantom=self.dataset.manifest.phantom,
+        )
+
+    def train(self, weights: FloatArray, round_number: int) -> tuple[FloatArray, RoundResult]:
+        """Train one local round from the weights (P,) and return the new ones.
+
+        Raises:
+            DataError: the weights do not fit, or training made a value that is not finite.
+        """
+        self._load(weights)
+        settings = self.experiment.training
+        result = train_round(
+            self.model,
+            self.task,
+            self.dataset,
+            settings,
+            start_step=(round_number - 1) * self._steps_per_round(),
+            epochs=settings.local_epochs,
+            proximal_mu=self.experiment.federation.proximal_mu,
+        )
+        update = self.layout.pack(self.model.state_dict())
+        if not np.isfinite(update).all():
+            raise DataError("training diverged", fix="ask for a lower learning_rate")
+        return update, result
+
+    def evaluate(self, weights: FloatArray, split: Split) -> EvaluationSums:
+        """Score a split with the weights (P,) and return additive sums.
+
+        Raises:
+            DataError: the weights do not fit.
+        """
+        self._load(weights)
+        scores = score(self.model, self.task, self.dataset, split)
+        strata = [
+            {"vendor": record.vendor, "field_strength": record.field_strength}
+            for record in scores.records
+        ]
+        return collect(
+            scores.labels,
+            scores.scores,
+            strata,
+            bins=self.experiment.evaluation.bins,
+            losses=scores.losses,
+        )
+
+    def _load(self, weights: FloatArray) -> None:
+        self.model.load_state_dict(self.layout.unpack(weights), strict=False)
+
+    def _steps_per_round(self) -> int:
+        settings = self.experiment.training
+        batches = -(-self.cohort().train // settings.batch_size)
+        return settings.local_epochs * batches
+
+
+def open_session(experiment_json: str, contract_json: str, dataset: Dataset) -> Session:
+    """Accept an experiment for this data set, or refuse it by name.
+
+    Raises:
+        ConfigurationError: the experiment has a key or value that this version does not know.
+        PolicyRefusal: version, code, experiment, preprocessing or network differ.
+    """
+    experiment = _parse(experiment_json, Experiment, "experiment")
+    theirs = _parse(contract_json, Contract, "contract")
+    ours = contract(experiment, dataset.manifest.preprocessing_digest)
+    if differences := theirs.differences(ours):
+        raise PolicyRefusal("; ".join(differences), fix=_remedy(differences[0]))
+    model = build(experiment.model, experiment.preprocessing)
+    return Session(experiment, dataset, model, task(experiment.task))
+
+
+def _parse(text: str, kind: type[SettingsT], where: str) -> SettingsT:
+    try:
+        data = json.loads(text)
+    except ValueError:
+        data = None
+    if not isinstance(data, dict):
+        raise ConfigurationError(f"the coordinator's {where} is not a JSON object")
+    return parse_settings(data, kind, where=f"the coordinator's {where}")
+
+
+def _remedy(difference: str) -> str:
+    if difference.startswith("preprocessing"):
+        return "ingest again with the experiment's file"
+    if difference.startswith(("package", "code")):
+        return "install the same version of fedcmr on both sides"
+    return "ask the coordinator"

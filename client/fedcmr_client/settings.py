@@ -1,0 +1,71 @@
+"""A site's folder: site.yaml, its keys, its data set."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import Field
+
+from fedcmr.config import Settings, load_settings
+from fedcmr.errors import ConfigurationError
+
+SITE_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
+
+
+class SiteSettings(Settings):
+    """Content of site.yaml; paths are relative to its folder."""
+
+    name: str = Field(pattern=f"^{SITE_NAME.pattern}$")
+    server: str = Field(pattern=r"^[^\s:/]+:\d{1,5}$", description="host:port of the coordinator")
+    ca: Path = Path("ca.pem")
+    dataset: Path = Path("dataset")
+    threads: int | None = Field(None, ge=1, description="CPU threads; all where not given")
+    health: str | None = Field(
+        None, pattern=r"^[^\s:/]+:\d{1,5}$", description="host:port of the gRPC health server"
+    )
+
+
+@dataclass(frozen=True)
+class SiteFolder:
+    """Where things of a site lie."""
+
+    path: Path
+    settings: SiteSettings
+
+    @property
+    def ca(self) -> Path:
+        """The coordinator's CA certificate, PEM."""
+        return self.path / self.settings.ca
+
+    @property
+    def dataset(self) -> Path:
+        """The data set that `ingest` wrote."""
+        return self.path / self.settings.dataset
+
+    @property
+    def site_key(self) -> Path:
+        """Private P-384 key that identifies this site."""
+        return self.path / "site_key"
+
+    @property
+    def pseudonym_key(self) -> Path:
+        """Key of the pseudonyms, which never leaves the site."""
+        return self.path / "pseudonym.key"
+
+    @property
+    def lock(self) -> Path:
+        """Held while a client runs."""
+        return self.path / ".lock"
+
+
+def open_site(path: Path) -> SiteFolder:
+    """Open the folder that `fedcmr-client init` made.
+
+    Raises:
+        ConfigurationError: no site.yaml there, or a key or value in it is not accepted.
+    """
+    if not (path / "site.yaml").is_file():
+        raise ConfigurationError(
+            "no site.yaml", where=str(path), fix="make a site with `fedcmr-client init`"
+        )
+    return SiteFolder(path, load_settings(path / "site.yaml", SiteSettings))

@@ -1,0 +1,78 @@
+"""`fedcmr-client start`: join the federation and train until told to stop."""
+
+import logging
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fedcmr.data.store import open_dataset
+
+from fedcmr.cli.lock import only_one
+from fedcmr_client.settings import SiteFolder, SiteSettings, open_site
+
+log = logging.getLogger("fedcmr")
+
+
+def start_command(
+    site: Annotated[
+        Path, typer.Option(envvar="FEDCMR_SITE", help="The site's folder, with site.yaml.")
+    ] = Path(),
+    server: Annotated[
+        str | None, typer.Option(envvar="FEDCMR_SERVER", help="host:port, instead of site.yaml's.")
+    ] = None,
+    dataset: Annotated[
+        Path | None, typer.Option(envvar="FEDCMR_DATASET", help="Instead of site.yaml's.")
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option(envvar="FEDCMR_THREADS", help="CPU threads.")
+    ] = None,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Keep trying when the first connection fails.")
+    ] = False,
+) -> None:
+    """Join the federation: accept experiments, train, send weights and counts.
+
+    Outbound traffic only, to one port. Ends with 5 when the coordinator cannot be joined.
+
+    Example: fedcmr-client start --site /var/lib/fedcmr
+    """
+    folder = open_site(site)
+    given = {"server": server, "dataset": dataset and dataset.absolute(), "threads": threads}
+    changed = {key: value for key, value in given.items() if value is not None}
+    folder = SiteFolder(
+        folder.path, SiteSettings.model_validate(folder.settings.model_dump() | changed)
+    )
+    open_dataset(folder.dataset)  # a wrong path ends here, before anything is sent
+    with only_one(folder.lock):
+        _work(folder, wait)
+
+
+def _work(folder: SiteFolder, wait: bool) -> None:
+    settings = folder.settings
+    os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
+    os.environ.setdefault("FLWR_DISABLE_UPDATE_CHECK", "1")
+    # torch and Flower take seconds to import: `--help` and wrong settings need neither.
+    import torch
+    from flwr.supercore.grpc_health import run_health_server_grpc_no_tls
+
+    from fedcmr_client.app import client_app
+    from fedcmr_client.worker import Worker
+
+    logging.getLogger("flwr").setLevel(logging.WARNING)
+    if settings.threads is not None:
+        torch.set_num_threads(settings.threads)
+    worker = Worker(
+        settings.server,
+        folder.ca,
+        folder.site_key,
+        client_app(lambda: open_dataset(folder.dataset)),
+    )
+    health = run_health_server_grpc_no_tls(settings.health) if settings.health else None
+    try:
+        worker.work(wait=wait)
+    finally:
+        if health is not None:
+            health.stop(grace=None)
+        log.info("stopped")

@@ -1,0 +1,103 @@
+"""The loop of a running site: receive, answer, send; reconnect when the network comes back."""
+
+import logging
+import time
+from pathlib import Path
+
+from flwr.app import Context, Error, Message, RecordDict
+from flwr.clientapp import ClientApp
+from flwr.common.constant import ErrorCode
+
+from fedcmr.errors import FedcmrError, NetworkError, PolicyRefusal
+
+from fedcmr_client.keys import load_site_key
+from fedcmr_client.link import Connection, connect
+
+log = logging.getLogger("fedcmr")
+
+FIRST_PAUSE_S, LAST_PAUSE_S = 0.1, 1.0
+"""Pause between two empty answers: short after a message, long when nothing happens."""
+
+LAST_RETRY_S = 30.0
+"""Longest pause between two attempts to reconnect."""
+
+
+class Worker:
+    """Answers the coordinator's messages with a ClientApp."""
+
+    def __init__(self, server: str, ca: Path, key: Path, app: ClientApp) -> None:
+        self._server = server
+        self._ca = ca
+        self._key = load_site_key(key)
+        self._app = app
+        self._runs_without_code: set[int] = set()
+
+    def work(self, *, wait: bool) -> None:
+        """Work until the process is told to stop.
+
+        Args:
+            wait: keep trying when the first connection fails.
+
+        Raises:
+            NetworkError: the first connection failed and `wait` is not set.
+        """
+        retry_s = 1.0
+        while True:
+            try:
+                with connect(self._server, self._ca, self._key) as connection:
+                    log.info("connected to %s", self._server)
+                    wait, retry_s = True, 1.0
+                    self._serve(connection)
+            except NetworkError as error:
+                if not wait:
+                    raise
+                log.warning("%s; next attempt in %.0f s", error, retry_s)
+                time.sleep(retry_s)
+                retry_s = min(2 * retry_s, LAST_RETRY_S)
+
+    def _serve(self, connection: Connection) -> None:
+        pause_s = FIRST_PAUSE_S
+        while True:
+            message = connection.receive()
+            if message is None:
+                time.sleep(pause_s)
+                pause_s = min(1.2 * pause_s, LAST_PAUSE_S)
+                continue
+            pause_s = FIRST_PAUSE_S
+            start = time.monotonic()
+            reply = self._answer(connection, message)
+            sent = connection.send(reply, time.monotonic() - start)
+            kind = "a refusal" if reply.has_error() else f"the answer to {_kind(message)}"
+            log.info("sent %s, %.2f MB", kind, sent / 1e6)
+
+    def _answer(self, connection: Connection, message: Message) -> Message:
+        run_id = message.metadata.run_id
+        context = Context(run_id, connection.node_id, {}, RecordDict(), {})
+        try:
+            self._refuse_code(connection, run_id)
+            return self._app(message, context)
+        except NetworkError:
+            raise
+        except FedcmrError as error:
+            log.error("refused %s: %s", _kind(message), error)
+            return Message(Error(ErrorCode.MOD_FAILED_PRECONDITION, error.what), reply_to=message)
+        except Exception:
+            # What an unforeseen error says may name files or values of this site.
+            log.exception("could not answer %s", _kind(message))
+            reason = "internal error; its text stays in the site's log"
+            return Message(
+                Error(ErrorCode.CLIENT_APP_RAISED_EXCEPTION, reason), reply_to=message
+            )
+
+    def _refuse_code(self, connection: Connection, run_id: int) -> None:
+        if run_id in self._runs_without_code:
+            return
+        if bundle := connection.bundle_hash(run_id):
+            raise PolicyRefusal(
+                f"the run brings a code bundle ({bundle[:12]}); this site runs installed code only"
+            )
+        self._runs_without_code.add(run_id)
+
+
+def _kind(message: Message) -> str:
+    return message.metadata.message_type.partition(".")[2] or message.metadata.message_type

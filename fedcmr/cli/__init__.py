@@ -1,0 +1,1 @@
+"""The `fedcmr` command, one file per subcommand."""

@@ -1,0 +1,63 @@
+"""How every command ends: an exit code, and one line when something is wrong."""
+
+import logging
+import os
+import signal
+import sys
+from types import FrameType
+from typing import NoReturn
+
+import click
+import typer
+from rich.console import Console
+from rich.logging import RichHandler
+
+from fedcmr.errors import FedcmrError
+
+USAGE, INTERRUPTED = 2, 130
+
+
+def run(app: typer.Typer) -> NoReturn:
+    """Run a command line and leave the process with its exit code.
+
+    FedcmrError becomes one line on stderr; SIGTERM ends cleanly with 0, Ctrl-C with 130. Set
+    FEDCMR_TRACEBACK=1 to see where an error came from.
+    """
+    signal.signal(signal.SIGTERM, _terminate)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    _log_events()
+    try:
+        code = app(standalone_mode=False)
+    except FedcmrError as error:
+        if os.environ.get("FEDCMR_TRACEBACK") == "1":
+            raise
+        _say(str(error))
+        code = error.exit_code
+    except click.ClickException as error:
+        _say(error.format_message())
+        code = USAGE
+    except (KeyboardInterrupt, click.Abort):
+        code = INTERRUPTED
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _say(line: str) -> None:
+    Console(stderr=True, soft_wrap=True, highlight=False).print(f"error: {line}", markup=False)
+
+
+def _terminate(number: int, frame: FrameType | None) -> NoReturn:
+    sys.exit(0)
+
+
+def _log_events() -> None:
+    """One line per event: coloured on a terminal, plain with a time stamp otherwise."""
+    log = logging.getLogger("fedcmr")
+    log.setLevel(logging.INFO)
+    log.propagate = False
+    log.handlers.clear()
+    if sys.stderr.isatty():
+        log.addHandler(RichHandler(console=Console(stderr=True), show_path=False))
+        return
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    log.addHandler(handler)

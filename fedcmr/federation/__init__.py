@@ -1,0 +1,1 @@
+"""What both sides of a federation agree on: the weight vector, the contract, the messages."""

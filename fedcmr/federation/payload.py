@@ -1,0 +1,62 @@
+"""Weights as one float32 vector: a single object on the wire, one array to sum and to check."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fedcmr.errors import DataError
+from fedcmr.types import FloatArray
+
+
+class Layout:
+    """Names and shapes of a network's floating-point state, in order.
+
+    Integer buffers (BatchNorm's step counter) are not shared: they have no mean.
+    """
+
+    def __init__(self, state: Mapping[str, Tensor]) -> None:
+        self.shapes = {
+            name: tuple(value.shape) for name, value in state.items() if value.is_floating_point()
+        }
+        self.size = sum(int(np.prod(shape)) for shape in self.shapes.values())
+
+    def digest(self) -> str:
+        """Return the sha256 of the names and shapes, in hex."""
+        return hashlib.sha256(json.dumps(self.shapes).encode()).hexdigest()
+
+    def pack(self, state: Mapping[str, Tensor]) -> FloatArray:
+        """Return the state as one vector, (P,)."""
+        parts = [state[name].detach().to("cpu", torch.float32).flatten() for name in self.shapes]
+        vector: FloatArray = torch.cat(parts).numpy()
+        return vector
+
+    def unpack(self, vector: FloatArray) -> dict[str, Tensor]:
+        """Return the state that a vector (P,) stands for.
+
+        Raises:
+            DataError: wrong length, or a value that is not finite.
+        """
+        self.check(vector)
+        whole = torch.from_numpy(np.array(vector, dtype=np.float32))
+        parts = whole.split([int(np.prod(shape)) for shape in self.shapes.values()])
+        return {
+            name: part.view(shape)
+            for (name, shape), part in zip(self.shapes.items(), parts, strict=True)
+        }
+
+    def check(self, vector: FloatArray) -> None:
+        """Refuse a vector that is not this network's.
+
+        Raises:
+            DataError: wrong type or length, or a value that is not finite.
+        """
+        if vector.dtype != np.float32 or vector.shape != (self.size,):
+            raise DataError(
+                f"weights are {vector.dtype} {vector.shape}, expected float32 ({self.size},)"
+            )
+        if not np.isfinite(vector).all():
+            raise DataError("weights contain a value that is not finite")

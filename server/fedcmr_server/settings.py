@@ -1,0 +1,65 @@
+"""The coordinator's folder: server.yaml, certificates, enrolled sites, runs."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import Field
+
+from fedcmr.config import Experiment, Settings, load_settings
+from fedcmr.errors import ConfigurationError
+
+ADDRESS = r"^[^\s/]+:\d{1,5}$"
+
+
+class ServerSettings(Settings):
+    """Content of server.yaml."""
+
+    listen: str = Field("0.0.0.0:8443", pattern=ADDRESS, description="host:port for the sites")  # noqa: S104 (the port is public by design)
+    health: str | None = Field(
+        None, pattern=ADDRESS, description="host:port of the gRPC health server"
+    )
+
+
+@dataclass(frozen=True)
+class ServerFolder:
+    """Where things of a coordinator lie."""
+
+    path: Path
+    settings: ServerSettings
+
+    @property
+    def pki(self) -> Path:
+        """ca.pem, ca.key, server.pem, server.key."""
+        return self.path / "pki"
+
+    @property
+    def signing_key(self) -> Path:
+        """Private key that signs releases; `release.pub` beside it is for everyone."""
+        return self.path / "signing" / "release.key"
+
+    @property
+    def sites(self) -> Path:
+        """One `<name>.pub` per enrolled site."""
+        return self.path / "sites"
+
+    @property
+    def lock(self) -> Path:
+        """Held while a run is served."""
+        return self.path / ".lock"
+
+    def run(self, experiment: Experiment) -> Path:
+        """Return the folder of an experiment's run: checkpoint, history, status, release."""
+        return self.path / "runs" / f"{experiment.name}-{experiment.digest()[:8]}"
+
+
+def open_server(path: Path) -> ServerFolder:
+    """Open the folder that `fedcmr-server init` made.
+
+    Raises:
+        ConfigurationError: no server.yaml there, or a key or value in it is not accepted.
+    """
+    if not (path / "server.yaml").is_file():
+        raise ConfigurationError(
+            "no server.yaml", where=str(path), fix="make a coordinator with `fedcmr-server init`"
+        )
+    return ServerFolder(path, load_settings(path / "server.yaml", ServerSettings))
