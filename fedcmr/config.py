@@ -150,6 +150,21 @@ def parse_settings(data: dict[str, Any], kind: type[SettingsT], *, where: str) -
         raise ConfigurationError(f"{key}: {message}" if key else message, where=where) from None
 
 
+def parse_json(text: str, kind: type[SettingsT], *, where: str) -> SettingsT:
+    """Check a JSON text against `kind`.
+
+    Raises:
+        ConfigurationError: not a JSON object, or a value or key is not accepted.
+    """
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError):
+        data = None
+    if not isinstance(data, dict):
+        raise ConfigurationError("not a JSON object", where=where)
+    return parse_settings(data, kind, where=where)
+
+
 def _sibling_names(kind: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
     for part in location[:-1]:
         field = kind.model_fields.get(str(part))
