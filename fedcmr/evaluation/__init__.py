@@ -1,0 +1,1 @@
+"""Statistics from additive sums: what sites send, and what the coordinator makes of it."""

@@ -1,0 +1,138 @@
+import json
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fedcmr.errors import ConfigurationError, DataError
+from fedcmr.evaluation.sums import EvaluationSums, collect, levels, total
+
+LEVELS = [{"vendor": v, "field_strength": f} for v in ("GE", "Siemens") for f in ("1.5T", "3T")]
+CASE = st.tuples(st.integers(0, 1), st.floats(0, 1), st.sampled_from(LEVELS), st.integers(0, 3))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(CASE, max_size=40), st.sampled_from([2, 7, 10, 64]))
+def test_sums_of_any_partition_equal_pooled(cases: list, bins: int) -> None:
+    def of(members: list) -> EvaluationSums:
+        return collect(*([case[i] for case in members] for i in range(3)), bins=bins)
+
+    sites = [of([case for case in cases if case[3] == site]) for site in range(4)]
+    pooled, added = of(cases), total(sites, bins=bins)
+    assert [s.key for s in added.strata] == [s.key for s in pooled.strata]
+    for one, other in zip(added.strata, pooled.strata, strict=True):
+        assert (one.positive, one.negative) == (other.positive, other.negative)
+        assert one.loss == pytest.approx(other.loss, abs=1e-9)
+        assert one.brier == pytest.approx(other.brier, abs=1e-9)
+
+
+@pytest.mark.parametrize("bins", [10, 49, 64])
+def test_a_score_on_an_edge_lies_in_the_bin_above(bins: int) -> None:
+    edges = [k / bins for k in range(bins)]
+    below = [float(np.nextafter(edge, 0)) for edge in edges[1:]]
+    level = LEVELS[0]
+    at = collect([1] * bins, edges, [level] * bins, bins=bins).overall
+    under = collect([0] * (bins - 1), below, [level] * (bins - 1), bins=bins).overall
+    assert at.positive == (1,) * bins
+    assert under.negative == (*(1,) * (bins - 1), 0)
+
+
+def test_ends_of_the_scale_are_counted_and_finite() -> None:
+    sums = collect([1, 0, 1, 0], [1.0, 0.0, 0.0, 1.0], [LEVELS[0]] * 4, bins=4).overall
+    assert sums.positive == (1, 0, 0, 1)
+    assert sums.negative == (1, 0, 0, 1)
+    assert sums.brier == 2.0
+    assert sums.loss == pytest.approx(-2 * np.log(1e-7), rel=1e-5)
+
+
+def test_loss_and_brier_are_those_of_sklearn(cases: Callable) -> None:
+    from sklearn.metrics import brier_score_loss, log_loss
+
+    labels, scores, strata = cases(200)
+    sums = collect(labels, scores, strata, bins=64).overall
+    assert sums.loss / 200 == pytest.approx(log_loss(labels, scores), rel=1e-9)
+    assert sums.brier / 200 == pytest.approx(brier_score_loss(labels, scores), rel=1e-9)
+
+
+def test_json_round_trip(sums: Callable[..., EvaluationSums]) -> None:
+    original = sums(50)
+    assert EvaluationSums.from_json(original.to_json(), where="site a") == original
+
+
+@pytest.mark.parametrize(
+    ("labels", "scores", "strata", "words"),
+    [
+        ([1], [float("nan")], LEVELS[:1], "0 to 1"),
+        ([1], [1.5], LEVELS[:1], "0 to 1"),
+        ([2], [0.5], LEVELS[:1], "0 or 1"),
+        ([1, 0], [0.5], LEVELS[:1], "one entry per case"),
+        ([1], [0.5], LEVELS[:2], "one entry per case"),
+    ],
+)
+def test_wrong_cases_are_refused(labels: list, scores: list, strata: list, words: str) -> None:
+    with pytest.raises(DataError, match=words):
+        collect(labels, scores, strata, bins=4)
+
+
+def test_different_bins_do_not_add_up(sums: Callable[..., EvaluationSums]) -> None:
+    with pytest.raises(DataError, match="64 and 32"):
+        sums(5, bins=64) + sums(5, bins=32)
+
+
+def _set(*path: object, value: object) -> Callable[[dict], None]:
+    def change(data: dict) -> None:
+        place = data
+        for step in path[:-1]:
+            place = place[step]
+        place[path[-1]] = value
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (_set("strata", 0, "positive", 0, value=-1), "greater than or equal to 0"),
+        (_set("strata", 0, "positive", 0, value=1.0), "integer"),
+        (_set("strata", 0, "positive", 0, value=True), "integer"),
+        (_set("strata", 0, "positive", value=[]), "same bins"),
+        (_set("strata", 1, "positive", 0, value=99), "add up"),
+        (_set("strata", 0, "loss", value=-0.5), "greater than or equal to 0"),
+        (_set("strata", 0, "loss", value="1"), "number"),
+        (_set("strata", 0, "loss", value=float("nan")), "finite"),
+        (_set("strata", 0, "brier", value=1e6), "cannot exceed"),
+        (_set("strata", 1, "level", value=["<script>", "a|b"]), "pattern"),
+        (_set("strata", 1, "level", value=["GE"]), "one entry each"),
+        (_set("strata", value=[]), "sorted"),
+        (_set("bins", value=63), "63 bins"),
+        (_set("cases", value=[]), "unknown key"),
+        (lambda data: data["strata"].append(data["strata"][-1]), "duplicates"),
+        (lambda data: data["strata"].reverse(), "sorted"),
+    ],
+)
+def test_sums_that_cannot_be_true_are_refused(
+    sums: Callable[..., EvaluationSums], change: Callable[[dict], None], words: str
+) -> None:
+    data = json.loads(sums(50).to_json())
+    change(data)
+    with pytest.raises(ConfigurationError, match=words) as caught:
+        EvaluationSums.from_json(json.dumps(data), where="site a")
+    assert "site a" in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", "[" * 100_000, "\ud800"])
+def test_what_is_no_json_object_is_refused(text: str) -> None:
+    with pytest.raises(DataError, match="site a"):
+        EvaluationSums.from_json(text, where="site a")
+
+
+def test_levels_are_those_of_the_record() -> None:
+    from fedcmr.data.record import StudyRecord
+
+    record = StudyRecord(
+        "ab", "cd", "GE", "1.5T", "unknown", "F", "40-49", "none",
+        1, None, "test", 10, 20, 1.4, 8.0, 800.0, (),
+    )  # fmt: skip
+    assert levels(record) == {"vendor": "GE", "field_strength": "1.5T"}
