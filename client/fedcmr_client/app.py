@@ -9,11 +9,12 @@ from flwr.clientapp import ClientApp
 from fedcmr.data.store import Dataset
 from fedcmr.errors import DataError
 from fedcmr.federation import messages as wire
-from fedcmr.types import FloatArray
-
+from fedcmr.types import FloatArray, Split
 from fedcmr_client.session import Session, open_session
 
 log = logging.getLogger("fedcmr")
+
+EVALUATED: tuple[Split, ...] = ("validation", "test")
 
 
 def client_app(open_dataset: Callable[[], Dataset]) -> ClientApp:
@@ -26,7 +27,7 @@ def client_app(open_dataset: Callable[[], Dataset]) -> ClientApp:
     sessions: dict[tuple[str, str], Session] = {}
 
     def session(message: Message) -> Session:
-        config = message.content[wire.CONFIG]
+        config = message.content.config_records[wire.CONFIG]
         key = (str(config[wire.EXPERIMENT]), str(config[wire.CONTRACT]))
         if key not in sessions:
             sessions.clear()
@@ -50,7 +51,7 @@ def client_app(open_dataset: Callable[[], Dataset]) -> ClientApp:
 
     @app.train()
     def train(message: Message, context: Context) -> Message:
-        number = int(message.content[wire.CONFIG][wire.ROUND])
+        number = int(str(message.content.config_records[wire.CONFIG][wire.ROUND]))
         update, result = session(message).train(_weights(message), number)
         log.info(
             "round %d: trained %d steps on %d studies in %.1f s, loss %.4f",
@@ -74,9 +75,10 @@ def client_app(open_dataset: Callable[[], Dataset]) -> ClientApp:
 
     @app.evaluate()
     def evaluate(message: Message, context: Context) -> Message:
-        split = message.content[wire.CONFIG][wire.SPLIT]
-        if split not in ("validation", "test"):
-            raise DataError(f"the coordinator asked for split {str(split)[:20]!r}")
+        asked = message.content.config_records[wire.CONFIG][wire.SPLIT]
+        split = next((known for known in EVALUATED if known == asked), None)
+        if split is None:
+            raise DataError(f"the coordinator asked for split {str(asked)[:20]!r}")
         sums = session(message).evaluate(_weights(message), split)
         answer = ConfigRecord({wire.SUMS: sums.to_json()})
         return Message(RecordDict({wire.ANSWER: answer}), reply_to=message)
@@ -85,5 +87,5 @@ def client_app(open_dataset: Callable[[], Dataset]) -> ClientApp:
 
 
 def _weights(message: Message) -> FloatArray:
-    vector: FloatArray = message.content[wire.ARRAYS][wire.WEIGHTS].numpy()
+    vector: FloatArray = message.content.array_records[wire.ARRAYS][wire.WEIGHTS].numpy()
     return vector

@@ -5,7 +5,6 @@ from typing import NoReturn
 import typer
 
 from fedcmr.cli.run import run
-
 from fedcmr_client.doctor_command import doctor_command
 from fedcmr_client.ingest_command import ingest_command
 from fedcmr_client.init_command import init_command

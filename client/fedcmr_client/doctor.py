@@ -8,14 +8,12 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from pathlib import Path
 
 import httpx
 
 import fedcmr
 from fedcmr.data.store import open_dataset
 from fedcmr.errors import CheckFailed, ConfigurationError, FedcmrError, NetworkError
-
 from fedcmr_client.keys import load_site_key
 from fedcmr_client.link import connect, unreachable
 from fedcmr_client.settings import SiteFolder

@@ -10,7 +10,6 @@ from rich import print as say
 
 from fedcmr.config import parse_settings
 from fedcmr.errors import ConfigurationError
-
 from fedcmr_client.keys import make_pseudonym_key, make_site_key
 from fedcmr_client.settings import SiteSettings
 

@@ -1,22 +1,21 @@
 """One experiment at this site: accepted once, then kept in memory between messages."""
 
-import json
 from dataclasses import dataclass, field
 
 import numpy as np
+from fedcmr.tasks.registry import Task, task
+from fedcmr.training.local import RoundResult, train_round
+from fedcmr.training.scoring import score
 from torch import nn
 
-from fedcmr.config import Experiment, SettingsT, parse_settings
+from fedcmr.config import Experiment, parse_json
 from fedcmr.data.store import Dataset
-from fedcmr.errors import ConfigurationError, DataError, PolicyRefusal
-from fedcmr.evaluation.sums import EvaluationSums, collect
+from fedcmr.errors import DataError, PolicyRefusal
+from fedcmr.evaluation.sums import EvaluationSums, collect, levels
 from fedcmr.federation.cohort import Cohort
 from fedcmr.federation.contract import Contract, contract
 from fedcmr.federation.payload import Layout
 from fedcmr.models.registry import build
-from fedcmr.tasks.registry import Task, task
-from fedcmr.training.local import RoundResult, train_round
-from fedcmr.training.scoring import score
 from fedcmr.types import FloatArray, Split
 
 
@@ -77,16 +76,11 @@ class Session:
         """
         self._load(weights)
         scores = score(self.model, self.task, self.dataset, split)
-        strata = [
-            {"vendor": record.vendor, "field_strength": record.field_strength}
-            for record in scores.records
-        ]
         return collect(
             scores.labels,
             scores.scores,
-            strata,
+            [levels(record) for record in scores.records],
             bins=self.experiment.evaluation.bins,
-            losses=scores.losses,
         )
 
     def _load(self, weights: FloatArray) -> None:
@@ -105,23 +99,13 @@ def open_session(experiment_json: str, contract_json: str, dataset: Dataset) -> 
         ConfigurationError: the experiment has a key or value that this version does not know.
         PolicyRefusal: version, code, experiment, preprocessing or network differ.
     """
-    experiment = _parse(experiment_json, Experiment, "experiment")
-    theirs = _parse(contract_json, Contract, "contract")
+    experiment = parse_json(experiment_json, Experiment, where="the coordinator's experiment")
+    theirs = parse_json(contract_json, Contract, where="the coordinator's contract")
     ours = contract(experiment, dataset.manifest.preprocessing_digest)
     if differences := theirs.differences(ours):
         raise PolicyRefusal("; ".join(differences), fix=_remedy(differences[0]))
     model = build(experiment.model, experiment.preprocessing)
     return Session(experiment, dataset, model, task(experiment.task))
-
-
-def _parse(text: str, kind: type[SettingsT], where: str) -> SettingsT:
-    try:
-        data = json.loads(text)
-    except ValueError:
-        data = None
-    if not isinstance(data, dict):
-        raise ConfigurationError(f"the coordinator's {where} is not a JSON object")
-    return parse_settings(data, kind, where=f"the coordinator's {where}")
 
 
 def _remedy(difference: str) -> str:

@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
-from fedcmr.data.store import open_dataset
-
 from fedcmr.cli.lock import only_one
+from fedcmr.data.store import open_dataset
 from fedcmr_client.settings import SiteFolder, SiteSettings, open_site
 
 log = logging.getLogger("fedcmr")

@@ -9,7 +9,6 @@ from flwr.clientapp import ClientApp
 from flwr.common.constant import ErrorCode
 
 from fedcmr.errors import FedcmrError, NetworkError, PolicyRefusal
-
 from fedcmr_client.keys import load_site_key
 from fedcmr_client.link import Connection, connect
 
@@ -85,9 +84,7 @@ class Worker:
             # What an unforeseen error says may name files or values of this site.
             log.exception("could not answer %s", _kind(message))
             reason = "internal error; its text stays in the site's log"
-            return Message(
-                Error(ErrorCode.CLIENT_APP_RAISED_EXCEPTION, reason), reply_to=message
-            )
+            return Message(Error(ErrorCode.CLIENT_APP_RAISED_EXCEPTION, reason), reply_to=message)
 
     def _refuse_code(self, connection: Connection, run_id: int) -> None:
         if run_id in self._runs_without_code:

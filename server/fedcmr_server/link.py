@@ -6,6 +6,7 @@ exist in this process, and messages are exchanged with the state in memory. What
 Flower beyond its public names is held by tests/server/test_flower_contract.py.
 """
 
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -62,9 +63,12 @@ TASK_HEARTBEAT_S = 10.0
 """Flower ends a run whose task has not been heard of for 60 s."""
 
 
-async def _version_to_members_only(
-    request: Request, call_next: RequestResponseEndpoint
-) -> Response:
+FLEET = "/v1/fleet/"
+
+
+async def _fleet_only(request: Request, call_next: RequestResponseEndpoint) -> Response:
+    if not request.url.path.startswith(FLEET):
+        return Response(status_code=404)
     response = await call_next(request)
     if response.status_code == 200:
         response.headers[VERSION_HEADER] = __version__
@@ -90,7 +94,7 @@ def fleet_app(states: LinkStateFactory) -> FastAPI:
         redoc_url=None,
         openapi_url=None,
         middleware=[
-            Middleware(BaseHTTPMiddleware, dispatch=_version_to_members_only),
+            Middleware(BaseHTTPMiddleware, dispatch=_fleet_only),
             Middleware(BaseHTTPMiddleware, dispatch=http_error_translator),
             Middleware(ProtobufTranslationMiddleware),
             Middleware(NodeAuthMiddleware),
@@ -119,28 +123,30 @@ class FleetLink:
         Raises:
             NetworkError: the port cannot be opened.
         """
-        config = uvicorn.Config(
-            fleet_app(self.states),
-            host=host,
-            port=port,
-            ssl_certfile=certificate,
-            ssl_keyfile=key,
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=5,
+        try:
+            listener = socket.create_server((host, port), backlog=128)
+        except OSError as error:
+            raise NetworkError(
+                f"cannot listen on port {port}: {error.strerror}",
+                where=host,
+                fix="stop what uses the port, or change `listen` in server.yaml",
+            ) from None
+        server = uvicorn.Server(
+            uvicorn.Config(
+                fleet_app(self.states),
+                ssl_certfile=certificate,
+                ssl_keyfile=key,
+                log_level="warning",
+                access_log=False,
+                server_header=False,
+                ws="none",
+                timeout_graceful_shutdown=5,
+            )
         )
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, name="fleet-listener", daemon=True)
+        thread = threading.Thread(
+            target=server.run, args=([listener],), name="fleet-listener", daemon=True
+        )
         thread.start()
-        while not server.started:
-            if not thread.is_alive():
-                raise NetworkError(
-                    f"cannot listen on port {port}",
-                    where=host,
-                    fix="stop what uses the port, or change `listen` in server.yaml",
-                )
-            time.sleep(POLL_S)
         try:
             yield
         finally:
@@ -157,9 +163,7 @@ class FleetLink:
 
     def online(self) -> list[str]:
         """Return the names of the sites that are connected now, sorted."""
-        nodes = self._state.get_node_info(
-            node_ids=list(self._names), statuses=[NodeStatus.ONLINE]
-        )
+        nodes = self._state.get_node_info(node_ids=list(self._names), statuses=[NodeStatus.ONLINE])
         return sorted(self._names[node.node_id] for node in nodes)
 
     @contextmanager
@@ -258,7 +262,9 @@ class FleetLink:
     def _objects(self, reply: Message) -> dict[str, bytes]:
         store = self._state.object_store
         tree = store.get_object_tree(reply.metadata.message_id)
-        return {node.object_id: store.get(node.object_id) or b"" for node in iterate_object_tree(tree)}
+        return {
+            node.object_id: store.get(node.object_id) or b"" for node in iterate_object_tree(tree)
+        }
 
     def _is_complete(self, reply: Message) -> bool:
         # A reply is announced before its objects are uploaded.

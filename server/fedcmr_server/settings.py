@@ -14,7 +14,7 @@ ADDRESS = r"^[^\s/]+:\d{1,5}$"
 class ServerSettings(Settings):
     """Content of server.yaml."""
 
-    listen: str = Field("0.0.0.0:8443", pattern=ADDRESS, description="host:port for the sites")  # noqa: S104 (the port is public by design)
+    listen: str = Field("0.0.0.0:8443", pattern=ADDRESS, description="host:port for the sites")
     health: str | None = Field(
         None, pattern=ADDRESS, description="host:port of the gRPC health server"
     )
@@ -34,8 +34,13 @@ class ServerFolder:
 
     @property
     def signing_key(self) -> Path:
-        """Private key that signs releases; `release.pub` beside it is for everyone."""
+        """Private key that signs releases."""
         return self.path / "signing" / "release.key"
+
+    @property
+    def public_key(self) -> Path:
+        """Verifies releases; for everyone."""
+        return self.path / "signing" / "release.pub"
 
     @property
     def sites(self) -> Path:

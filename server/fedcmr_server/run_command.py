@@ -1,0 +1,52 @@
+"""`fedcmr-server run`: serve one experiment from the first site to the signed release."""
+
+import json
+import logging
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from fedcmr.cli.lock import only_one
+from fedcmr.config import Experiment, load_settings
+from fedcmr.errors import PartialRun
+from fedcmr_server.settings import open_server
+
+log = logging.getLogger("fedcmr")
+
+
+def run_command(
+    experiment: Annotated[Path, typer.Argument(help="Experiment, a YAML file.")],
+    state: Annotated[
+        Path, typer.Option(envvar="FEDCMR_STATE", help="The coordinator's folder.")
+    ] = Path(),
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object at the end.")] = False,
+) -> None:
+    """Open the port, wait for the sites, train, evaluate, and write a signed release.
+
+    After a crash the same command goes on with the round that was not finished. Ends with 7 when
+    the run stayed below plan.
+
+    Example: fedcmr-server run configs/experiments/scar.yaml --state server
+    """
+    server = open_server(state)
+    settings = load_settings(experiment, Experiment)
+    os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
+    os.environ.setdefault("FLWR_DISABLE_UPDATE_CHECK", "1")
+    # torch and Flower take seconds to import: `--help` and wrong settings need neither.
+    from fedcmr_server.run import run_experiment
+
+    logging.getLogger("flwr").setLevel(logging.WARNING)
+    with only_one(server.lock):
+        outcome = run_experiment(server, settings)
+    console = Console(soft_wrap=True, highlight=False)
+    if as_json:
+        found = {"release": str(outcome.release), "partial": list(outcome.shortfalls)}
+        console.print_json(json.dumps(found))
+    else:
+        console.print(f"release: {outcome.release}")
+        console.print(f"verify:  fedcmr verify {outcome.release} --key {server.public_key}")
+    if outcome.shortfalls:
+        raise PartialRun("the run stayed below plan: " + "; ".join(outcome.shortfalls))

@@ -1,0 +1,1 @@
+"""How the weights of the sites become one: a name in the experiment, a class with the maths."""
