@@ -29,7 +29,7 @@ def init_command(
 
     Example: fedcmr-server init server --host fl.example.org
     """
-    from fedcmr.release.signing import make_signing_key
+    from fedcmr.release.signing import generate_signing_key
 
     data = {"listen": listen}
     parse_settings(data, ServerSettings, where="the options of init")
@@ -49,7 +49,8 @@ def init_command(
         for part in (pki, folder / "signing", folder / "sites", folder / "runs"):
             part.mkdir(parents=True, exist_ok=True)
         make_authority(pki)
-        make_signing_key(folder / "signing" / "release.key")
+        signing = folder / "signing"
+        generate_signing_key(signing / "release.key", signing / "release.pub")
         (folder / "server.yaml").write_text(yaml.safe_dump(data), encoding="utf-8")
     issue_server_certificate(pki, host)
     say(f"coordinator is in {folder}")
