@@ -1,0 +1,62 @@
+"""What the coordinator uses of Flower beyond its public names; a new Flower must fail here."""
+
+import inspect
+from importlib.metadata import version
+
+import pytest
+from fastapi.routing import APIRoute
+from fedcmr_server.link import FLEET, FleetLink, fleet_app
+from flwr.server.superlink.linkstate import LinkState
+from flwr.superlink.routers.fleet.router import router
+
+
+def test_flower_is_the_version_that_was_read() -> None:
+    assert version("flwr") == "1.41.0"
+
+
+def test_fleet_routes_are_those_that_were_read() -> None:
+    paths = {route.path for route in router.routes if isinstance(route, APIRoute)}
+    assert paths == {
+        FLEET + name
+        for name in (
+            "activate-node",
+            "confirm-message-received",
+            "deactivate-node",
+            "get-fab",
+            "get-run",
+            "pull-messages",
+            "pull-object",
+            "push-messages",
+            "push-object",
+            "register-node",
+            "send-node-heartbeat",
+            "unregister-node",
+        )
+    }
+
+
+def test_application_has_no_other_route() -> None:
+    served = {getattr(route, "path", FLEET) for route in fleet_app(FleetLink().states).routes}
+    assert all(path.startswith(FLEET) for path in served)
+
+
+@pytest.mark.parametrize(
+    ("method", "parameters"),
+    [
+        ("create_node", ["owner_aid", "owner_name", "public_key", "heartbeat_interval"]),
+        ("create_run", ["fab_id", "fab_version", "fab_hash", "override_config"]),
+        ("store_message_and_object_tree", ["message", "object_tree", "session_id"]),
+        ("store_object", ["run_id", "session_id", "object_id", "object_content"]),
+        ("get_message_res", ["message_ids", "run_id"]),
+        ("delete_messages", ["message_ins_ids"]),
+        ("start_session", ["run_id"]),
+        ("claim_task", ["task_id"]),
+        ("activate_task", ["task_id"]),
+        ("acknowledge_task_heartbeat", ["task_id"]),
+        ("finish_task", ["task_id", "sub_status", "details"]),
+        ("deactivate_node", ["node_id"]),
+    ],
+)
+def test_link_state_has_the_methods_that_are_called(method: str, parameters: list[str]) -> None:
+    found = list(inspect.signature(getattr(LinkState, method)).parameters)
+    assert found[1 : len(parameters) + 1] == parameters
