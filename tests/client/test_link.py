@@ -1,3 +1,5 @@
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -70,8 +72,19 @@ def test_online_follows_the_connection(coordinator: Coordinator) -> None:
 
 
 def test_a_killed_site_may_come_back_at_once(coordinator: Coordinator) -> None:
-    with join(coordinator), join(coordinator) as second:
-        assert second.receive() is None
+    lines = f"""
+import os
+from pathlib import Path
+from fedcmr_client.keys import load_site_key
+from fedcmr_client.link import connect
+with connect("{coordinator.address}", Path("{coordinator.ca}"),
+             load_site_key(Path("{coordinator.key}"))):
+    os.kill(os.getpid(), 9)
+"""
+    assert subprocess.run([sys.executable, "-c", lines], check=False).returncode == -9
+    assert coordinator.link.online() == ["one"]
+    with join(coordinator) as connection:
+        assert connection.receive() is None
 
 
 def test_version_is_told_to_enrolled_sites(coordinator: Coordinator) -> None:
