@@ -7,6 +7,7 @@ Flower beyond its public names is held by tests/server/test_flower_contract.py.
 """
 
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -53,7 +54,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from fedcmr import __version__
-from fedcmr.errors import NetworkError
+from fedcmr.errors import ConfigurationError, NetworkError
 from fedcmr.federation.messages import VERSION_HEADER
 
 POLL_S = 0.05
@@ -122,6 +123,7 @@ class FleetLink:
 
         Raises:
             NetworkError: the port cannot be opened.
+            ConfigurationError: certificate or key are missing or do not fit.
         """
         try:
             listener = socket.create_server((host, port), backlog=128)
@@ -131,18 +133,26 @@ class FleetLink:
                 where=host,
                 fix="stop what uses the port, or change `listen` in server.yaml",
             ) from None
-        server = uvicorn.Server(
-            uvicorn.Config(
-                fleet_app(self.states),
-                ssl_certfile=certificate,
-                ssl_keyfile=key,
-                log_level="warning",
-                access_log=False,
-                server_header=False,
-                ws="none",
-                timeout_graceful_shutdown=5,
-            )
+        config = uvicorn.Config(
+            fleet_app(self.states),
+            ssl_certfile=certificate,
+            ssl_keyfile=key,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            ws="none",
+            timeout_graceful_shutdown=5,
         )
+        try:
+            config.load()
+        except (OSError, ssl.SSLError):
+            listener.close()
+            raise ConfigurationError(
+                "cannot use the server certificate",
+                where=str(certificate),
+                fix="make a new one with `fedcmr-server init --renew`",
+            ) from None
+        server = uvicorn.Server(config)
         thread = threading.Thread(
             target=server.run, args=([listener],), name="fleet-listener", daemon=True
         )
