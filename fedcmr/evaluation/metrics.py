@@ -34,8 +34,10 @@ def metrics(
     `per_site_test` (no federation) there are no results by site.
 
     Raises:
-        DataError: the sites do not add up to `test`.
+        DataError: there is no labelled test case, or the sites do not add up to `test`.
     """
+    if test.overall.n == 0:
+        raise DataError("no site has a labelled test case", fix="add data: there is no result")
     if per_site_test:
         added = total(per_site_test.values(), bins=test.bins)
         if [s.key for s in added.strata] != [s.key for s in test.strata] or any(

@@ -5,7 +5,6 @@ scores in [k / bins, (k + 1) / bins), the last one 1.0 as well. A threshold on a
 splits the cases of a histogram exactly as it splits the scores.
 """
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from functools import reduce
 from typing import Annotated, Any, Literal, Self
@@ -14,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import Field, StringConstraints, model_validator
 
-from fedcmr.config import Settings, parse_settings
+from fedcmr.config import Settings, parse_json
 from fedcmr.data.record import StudyRecord
 from fedcmr.errors import DataError
 
@@ -136,17 +135,10 @@ class EvaluationSums(Settings):
         """Read what a site sent; `where` names the site in the error.
 
         Raises:
-            DataError: not JSON.
-            ConfigurationError: a count is negative or not whole, a histogram has the wrong
-                length, or strata do not add up.
+            ConfigurationError: not a JSON object, a count is negative or not whole, a histogram
+                has the wrong length, or strata do not add up.
         """
-        try:
-            data: Any = json.loads(text)
-        except (ValueError, RecursionError):
-            raise DataError("evaluation sums are not JSON", where=where) from None
-        if not isinstance(data, dict):
-            raise DataError("evaluation sums must be a JSON object", where=where)
-        return parse_settings(data, cls, where=where)
+        return parse_json(text, cls, where=where)
 
 
 def levels(record: StudyRecord) -> dict[str, str]:

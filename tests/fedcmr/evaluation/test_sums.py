@@ -124,7 +124,7 @@ def test_sums_that_cannot_be_true_are_refused(
 
 @pytest.mark.parametrize("text", ["", "[]", "{", "[" * 100_000, "\ud800"])
 def test_what_is_no_json_object_is_refused(text: str) -> None:
-    with pytest.raises(DataError, match="site a"):
+    with pytest.raises(ConfigurationError, match="site a"):
         EvaluationSums.from_json(text, where="site a")
 
 

@@ -1,0 +1,86 @@
+"""Write a release: all files in a folder aside, read back, then given its name at once."""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from safetensors.torch import save_file
+from torch import Tensor
+
+from fedcmr.config import Experiment
+from fedcmr.errors import FedcmrError
+from fedcmr.release.description import LABELS, Description, OperatingPoint
+from fedcmr.release.layout import CARD, METRICS, MODEL, PROVENANCE, REPORT, WEIGHTS
+from fedcmr.release.open import open_release
+from fedcmr.release.provenance import Provenance
+from fedcmr.release.render import render_card, render_report
+from fedcmr.release.signing import sign
+
+
+def write_release(
+    out: Path,
+    *,
+    state: Mapping[str, Tensor],
+    experiment: Experiment,
+    metrics: Mapping[str, Any],
+    provenance: Provenance,
+    signing_key: Path,
+) -> Path:
+    """Write and sign the release folder `out`, which must not exist yet, and return it.
+
+    Equal input gives equal bytes, but for the signature, which holds a random number. Integer
+    buffers of `state` (BatchNorm's step counter) are left out: they do not matter to a prediction.
+
+    Raises:
+        FedcmrError: a weight is not finite, there is no evaluation, the weights are not those of
+            the experiment's model, or `out` exists.
+        ConfigurationError: the signing key cannot be used.
+    """
+    weights = {
+        name: value.detach().cpu().contiguous().clone()
+        for name, value in state.items()
+        if value.is_floating_point()
+    }
+    if not weights or not all(value.isfinite().all() for value in weights.values()):
+        raise FedcmrError("no release: a weight is not finite", fix="lower the learning rate")
+    if not metrics.get("overall") or not metrics.get("threshold"):
+        raise FedcmrError("no release: there is no evaluation", fix="evaluate the weights first")
+    if out.exists():
+        raise FedcmrError("a release is there already", where=str(out), fix="choose another place")
+    description = Description(
+        package_version=provenance.package_version,
+        labels=LABELS[experiment.task],
+        threshold=OperatingPoint.model_validate(metrics["threshold"]),
+        phantom=provenance.phantom,
+        partial=provenance.partial,
+        experiment=experiment,
+    )
+    texts = {
+        MODEL: yaml.safe_dump(description.model_dump(mode="json"), sort_keys=False),
+        METRICS: _json(metrics),
+        PROVENANCE: _json(provenance.model_dump(mode="json")),
+        REPORT: render_report(description, metrics, provenance),
+        CARD: render_card(description, metrics, provenance),
+    }
+    out.parent.mkdir(parents=True, exist_ok=True)
+    aside = Path(tempfile.mkdtemp(prefix=".release-", dir=out.parent))
+    try:
+        folder = aside / out.name
+        folder.mkdir()
+        save_file(weights, folder / WEIGHTS)
+        for name, text in texts.items():
+            (folder / name).write_text(text, encoding="utf-8")
+        sign(folder, signing_key)
+        open_release(folder)
+        folder.rename(out)
+    finally:
+        shutil.rmtree(aside)
+    return out
+
+
+def _json(value: Mapping[str, Any]) -> str:
+    return json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False) + "\n"

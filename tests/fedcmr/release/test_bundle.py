@@ -1,0 +1,97 @@
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from fedcmr.config import Experiment, ModelSettings
+from fedcmr.errors import ConfigurationError, FedcmrError
+from fedcmr.release.layout import CONTENT, METRICS, PROVENANCE
+from fedcmr.release.provenance import Provenance
+
+Write = Callable[..., Path]
+
+
+def test_equal_input_gives_equal_bytes(tmp_path: Path, write: Write) -> None:
+    one, other = write(tmp_path / "one"), write(tmp_path / "other")
+    for name in CONTENT:
+        assert (one / name).read_bytes() == (other / name).read_bytes(), name
+
+
+def test_bytes_do_not_depend_on_the_process(release: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from fedcmr.release.render import *;"
+        "from fedcmr.config import load_settings, parse_json; import json;"
+        "r = Path(sys.argv[1]);"
+        "d = load_settings(r / 'model.yaml', Description);"
+        "p = parse_json((r / 'provenance.json').read_text(), Provenance, where='');"
+        "m = json.loads((r / 'metrics.json').read_text());"
+        "sys.stdout.write(render_report(d, m, p))"
+    )
+    again = subprocess.run(
+        [sys.executable, "-c", code, str(release)], capture_output=True, check=True
+    )
+    assert again.stdout == (release / "report.html").read_bytes()
+
+
+def test_only_provenance_knows_the_time(release: Path) -> None:
+    for name in CONTENT:
+        assert (b"2026" in (release / name).read_bytes()) == (name == PROVENANCE), name
+
+
+def test_facts_are_written_as_given(
+    release: Path, results: dict[str, Any], provenance: Provenance
+) -> None:
+    assert json.loads((release / METRICS).read_text()) == results
+    assert Provenance.model_validate_json((release / PROVENANCE).read_text()) == provenance
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+def test_weights_that_are_not_finite_are_refused(
+    tmp_path: Path, write: Write, state: dict[str, torch.Tensor], value: float
+) -> None:
+    broken = {name: tensor.clone() for name, tensor in state.items()}
+    next(iter(broken.values())).view(-1)[-1] = value
+    with pytest.raises(FedcmrError, match="not finite"):
+        write(tmp_path / "release", state=broken)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("missing", ["overall", "threshold"])
+def test_without_evaluation_there_is_no_release(
+    tmp_path: Path, write: Write, results: dict[str, Any], missing: str
+) -> None:
+    with pytest.raises(FedcmrError, match="no evaluation"):
+        write(tmp_path / "release", metrics=results | {missing: {}})
+    assert not list(tmp_path.iterdir())
+
+
+def test_weights_of_another_model_leave_nothing_behind(
+    tmp_path: Path, write: Write, experiment: Experiment
+) -> None:
+    other = experiment.model_copy(update={"model": ModelSettings(name="s_cnn")})
+    with pytest.raises(FedcmrError, match="does not hold the weights"):
+        write(tmp_path / "release", experiment=other)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_missing_key_leaves_nothing_behind(tmp_path: Path, write: Write) -> None:
+    with pytest.raises(ConfigurationError, match="signing key"):
+        write(tmp_path / "release", signing_key=tmp_path / "none")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_release_is_never_overwritten(release: Path, write: Write) -> None:
+    with pytest.raises(FedcmrError, match="already"):
+        write(release)
+    assert len(list(release.parent.iterdir())) == 1
+
+
+def test_integer_buffers_are_left_out(
+    tmp_path: Path, write: Write, state: dict[str, torch.Tensor]
+) -> None:
+    write(tmp_path / "release", state=state | {"bn.num_batches_tracked": torch.tensor(3)})
