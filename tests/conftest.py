@@ -47,11 +47,12 @@ def coordinator(tmp_path: Path) -> Iterator[Coordinator]:
     """A coordinator on loopback, TLS and key authentication on; site `one` is enrolled."""
     from fedcmr_client.keys import make_site_key
     from fedcmr_server.link import FleetLink
+    from fedcmr_server.listener import serve
     from fedcmr_server.pki import issue_server_certificate, make_authority
 
     make_authority(tmp_path)
     issue_server_certificate(tmp_path, ["127.0.0.1"])
     link, port = FleetLink(), free_port()
     link.admit("one", make_site_key(tmp_path / "site_key"))
-    with link.serve("127.0.0.1", port, tmp_path / "server.pem", tmp_path / "server.key"):
+    with serve(link.states, "127.0.0.1", port, tmp_path / "server.pem", tmp_path / "server.key"):
         yield Coordinator(link, port, tmp_path / "ca.pem", tmp_path / "site_key")

@@ -15,6 +15,7 @@ from fedcmr.evaluation.metrics import metrics
 from fedcmr.evaluation.sums import total
 from fedcmr.release.bundle import write_release
 from fedcmr_server.link import FleetLink
+from fedcmr_server.listener import serve
 from fedcmr_server.origin import provenance
 from fedcmr_server.rounds import Rounds
 from fedcmr_server.settings import ServerFolder
@@ -56,7 +57,7 @@ def run_experiment(server: ServerFolder, experiment: Experiment) -> Outcome:
     link = FleetLink()
     with (
         _health(server.settings.health),
-        link.serve(host, int(port), server.pki / "server.pem", server.pki / "server.key"),
+        serve(link.states, host, int(port), server.pki / "server.pem", server.pki / "server.key"),
         link.run(),
     ):
         log.info("listening on %s for experiment %s", server.settings.listen, experiment.name)

@@ -8,6 +8,7 @@ import pytest
 from conftest import Coordinator, free_port
 from fedcmr_client.keys import load_site_key, make_site_key
 from fedcmr_client.link import Connection, connect
+from fedcmr_server.listener import serve
 from fedcmr_server.pki import issue_server_certificate, make_authority
 from flwr.app import Array, ArrayRecord, Error, Message, RecordDict
 
@@ -145,8 +146,13 @@ def test_a_server_certificate_that_was_renewed_is_accepted(
     coordinator: Coordinator, tmp_path: Path
 ) -> None:
     issue_server_certificate(tmp_path, ["127.0.0.1"])
-    with coordinator.link.serve(
-        "127.0.0.1", port := free_port(), tmp_path / "server.pem", tmp_path / "server.key"
+    port = free_port()
+    with serve(
+        coordinator.link.states,
+        "127.0.0.1",
+        port,
+        tmp_path / "server.pem",
+        tmp_path / "server.key",
     ):
         coordinator.port = port
         with join(coordinator) as connection:

@@ -5,7 +5,8 @@ from importlib.metadata import version
 
 import pytest
 from fastapi.routing import APIRoute
-from fedcmr_server.link import FLEET, FleetLink, fleet_app
+from fedcmr_server.link import FleetLink
+from fedcmr_server.listener import FLEET, fleet_app
 from flwr.server.superlink.linkstate import LinkState
 from flwr.superlink.routers.fleet.router import router
 

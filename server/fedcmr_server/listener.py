@@ -1,0 +1,123 @@
+"""The coordinator's one open port: Flower's fleet API over TLS, and nothing else of Flower.
+
+Flower's own SuperLink serves its control API, which has no authentication, on the same port.
+Here the fleet routes are composed without it, so that a control API does not exist in this
+process. What is used of Flower beyond its public names is held by
+tests/server/test_flower_contract.py.
+"""
+
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import uvicorn
+from fastapi import FastAPI
+from flwr.proto.fleet_pb2 import ActivateNodeRequest
+from flwr.server.superlink.linkstate import LinkState, LinkStateFactory
+from flwr.supercore.error import http_error_translator
+from flwr.supercore.protobuf.translation import ProtobufTranslationMiddleware
+from flwr.superlink.routers.fleet.node_auth import NodeAuthMiddleware
+from flwr.superlink.routers.fleet.router import router as fleet_router
+from starlette.middleware import Middleware
+from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
+from starlette.requests import Request
+from starlette.responses import Response
+
+from fedcmr import __version__
+from fedcmr.errors import ConfigurationError, NetworkError
+from fedcmr.federation.messages import VERSION_HEADER
+
+FLEET = "/v1/fleet/"
+
+
+async def _fleet_only(request: Request, call_next: RequestResponseEndpoint) -> Response:
+    if not request.url.path.startswith(FLEET):
+        return Response(status_code=404)
+    response = await call_next(request)
+    if response.status_code == 200:
+        response.headers[VERSION_HEADER] = __version__
+    return response
+
+
+async def _welcome_back(request: Request, call_next: RequestResponseEndpoint) -> Response:
+    # A site that was killed still counts as online for up to a minute, and Flower would refuse its
+    # restart. It has just proved that it holds the key.
+    message = getattr(request.state, "protobuf_request", None)
+    if isinstance(message, ActivateNodeRequest):
+        state: LinkState = request.app.state.linkstate_factory.state()
+        node = state.get_node_id_by_public_key(message.public_key)
+        if node is not None:
+            state.deactivate_node(node)
+    return await call_next(request)
+
+
+def fleet_app(states: LinkStateFactory) -> FastAPI:
+    """Return the web application that serves `/v1/fleet/*` to enrolled sites; all else is 404."""
+    app = FastAPI(
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        middleware=[
+            Middleware(BaseHTTPMiddleware, dispatch=_fleet_only),
+            Middleware(BaseHTTPMiddleware, dispatch=http_error_translator),
+            Middleware(ProtobufTranslationMiddleware),
+            Middleware(NodeAuthMiddleware),
+            Middleware(BaseHTTPMiddleware, dispatch=_welcome_back),
+        ],
+    )
+    app.state.linkstate_factory = states
+    app.state.enable_supernode_auth = True  # sites cannot register themselves
+    app.include_router(fleet_router)
+    return app
+
+
+@contextmanager
+def serve(
+    states: LinkStateFactory, host: str, port: int, certificate: Path, key: Path
+) -> Iterator[None]:
+    """Listen with TLS while the context is open.
+
+    Raises:
+        NetworkError: the port cannot be opened.
+        ConfigurationError: certificate or key are missing or do not fit.
+    """
+    try:
+        listener = socket.create_server((host, port), backlog=128)
+    except OSError as error:
+        raise NetworkError(
+            f"cannot listen on port {port}: {error.strerror}",
+            where=host,
+            fix="stop what uses the port, or change `listen` in server.yaml",
+        ) from None
+    config = uvicorn.Config(
+        fleet_app(states),
+        ssl_certfile=certificate,
+        ssl_keyfile=key,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        ws="none",
+        timeout_graceful_shutdown=5,
+    )
+    try:
+        config.load()
+    except (OSError, ssl.SSLError):
+        listener.close()
+        raise ConfigurationError(
+            "cannot use the server certificate",
+            where=str(certificate),
+            fix="make a new one with `fedcmr-server init --renew`",
+        ) from None
+    server = uvicorn.Server(config)
+    thread = threading.Thread(
+        target=server.run, args=([listener],), name="fleet-listener", daemon=True
+    )
+    thread.start()
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        thread.join()
