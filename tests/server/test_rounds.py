@@ -1,0 +1,219 @@
+"""The rounds against sites that are functions: who counts, who is set aside, what is kept."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fedcmr_server.rounds import Rounds
+from flwr.app import Array, ArrayRecord, ConfigRecord, Error, Message, MetricRecord, RecordDict
+from flwr.supercore.task_identity import TaskIdentity
+
+from fedcmr.config import Experiment
+from fedcmr.errors import DataError, PartialRun
+from fedcmr.evaluation.sums import collect
+from fedcmr.federation import messages as wire
+from fedcmr.federation.cohort import Cohort
+
+Site = Callable[[str, RecordDict], RecordDict | Error]
+LEVEL = {"vendor": "GE", "field_strength": "3T"}
+
+
+def experiment(**federation: object) -> Experiment:
+    settings = {"rounds": 3, "min_sites": 2, "site_wait_s": 0.2} | federation
+    return Experiment.model_validate(
+        {
+            "name": "test",
+            "model": {"name": "t_cnn"},
+            "preprocessing": {"size": 16, "phases": 4, "slices": 3},
+            "federation": settings,
+        }
+    )
+
+
+class FakeLink:
+    """Sites as functions of message kind and content."""
+
+    def __init__(self, sites: Mapping[str, Site]) -> None:
+        self.sites = dict(sites)
+
+    def online(self) -> list[str]:
+        return sorted(self.sites)
+
+    def exchange(
+        self, contents: Mapping[str, RecordDict], kind: str, *, timeout_s: float
+    ) -> dict[str, Message]:
+        replies = {}
+        for name, content in sorted(contents.items()):
+            message = Message(content, 1, kind, ttl=60)
+            replies[name] = Message(self.sites[name](kind, content), reply_to=message)
+        return replies
+
+
+def site(
+    examples: int, change: Callable[[np.ndarray], np.ndarray], score: float = 0.9
+) -> Callable[[str, RecordDict], RecordDict]:
+    """A site whose update is a function of the weights and whose two cases score the same."""
+
+    def answer(kind: str, content: RecordDict) -> RecordDict:
+        if kind == wire.HANDSHAKE:
+            cohort = Cohort(train=examples, validation=2, test=2, phantom=True)
+            return RecordDict({wire.ANSWER: ConfigRecord({wire.COHORT: cohort.canonical_json()})})
+        vector = content.array_records[wire.ARRAYS][wire.WEIGHTS].numpy()
+        if kind == wire.EVALUATE:
+            sums = collect([0, 1], [1 - score, score], [LEVEL, LEVEL], bins=64)
+            return RecordDict({wire.ANSWER: ConfigRecord({wire.SUMS: sums.to_json()})})
+        arrays = ArrayRecord({wire.WEIGHTS: Array(change(vector))})
+        metrics = {wire.EXAMPLES: examples, wire.STEPS: 1, wire.LOSS: 0.5, wire.SECONDS: 0.1}
+        return RecordDict({wire.ARRAYS: arrays, wire.METRICS: MetricRecord(metrics)})
+
+    return answer
+
+
+def add(amount: float) -> Callable[[np.ndarray], np.ndarray]:
+    return lambda vector: (vector + np.float32(amount)).astype(np.float32)
+
+
+@pytest.fixture(autouse=True)
+def _identity() -> None:
+    TaskIdentity.run_id, TaskIdentity.node_id, TaskIdentity.task_id = 1, 1, 1
+
+
+def rounds(folder: Path, sites: Mapping[str, Site], settings: Experiment | None = None) -> Rounds:
+    return Rounds(settings or experiment(), folder, FakeLink(sites), lambda link: None)
+
+
+def test_weights_are_the_mean_over_studies(tmp_path: Path) -> None:
+    run = rounds(tmp_path, {"a": site(30, add(1)), "b": site(10, add(5))})
+    before = run.weights
+    run.train()
+    assert np.allclose(run.weights, before + 3 * 2, atol=1e-5)  # (30 * 1 + 10 * 5) / 40 a round
+    assert [record.round for record in run.state.rounds] == [1, 2, 3]
+
+
+def test_a_site_without_training_studies_takes_part_with_weight_zero(tmp_path: Path) -> None:
+    run = rounds(tmp_path, {"a": site(30, add(1)), "b": site(0, add(500))})
+    before = run.weights
+    run.train()
+    assert np.allclose(run.weights, before + 3, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda vector: np.full_like(vector, np.nan), "not finite"),
+        (lambda vector: vector[:-1], "expected float32"),
+        (lambda vector: vector.astype(np.float64), "expected float32"),
+    ],
+)
+def test_a_broken_update_is_set_aside_with_its_reason(
+    tmp_path: Path, change: Callable[[np.ndarray], np.ndarray], reason: str
+) -> None:
+    sites = {"a": site(1, add(1)), "b": site(1, add(1)), "c": site(100, change)}
+    run = rounds(tmp_path, sites)
+    before = run.weights
+    run.train()
+    assert np.allclose(run.weights, before + 3, atol=1e-5)
+    assert all(reason in record.missed["c"] for record in run.state.rounds)
+    assert all(set(record.contributed) == {"a", "b"} for record in run.state.rounds)
+
+
+def test_metrics_that_are_no_numbers_are_set_aside(tmp_path: Path) -> None:
+    honest = site(100, add(1))
+
+    def liar(kind: str, content: RecordDict) -> RecordDict:
+        reply = honest(kind, content)
+        if kind == wire.TRAIN:
+            reply.metric_records[wire.METRICS][wire.EXAMPLES] = -5
+        return reply
+
+    run = rounds(tmp_path, {"a": site(1, add(1)), "b": site(1, add(1)), "c": liar})
+    run.train()
+    assert run.state.rounds[0].missed == {"c": "the reply is not an update"}
+
+
+def test_a_refused_handshake_is_recorded_and_the_others_go_on(tmp_path: Path) -> None:
+    def refuse(kind: str, content: RecordDict) -> Error:
+        return Error(6, "code digest differs: coordinator 12, site 34")
+
+    run = rounds(tmp_path, {"a": site(1, add(1)), "b": site(1, add(1)), "c": refuse})
+    run.train()
+    assert run.state.refused == {"c": "code digest differs: coordinator 12, site 34"}
+    assert set(run.state.cohorts) == {"a", "b"}
+
+
+def test_too_few_sites_end_with_partial_and_name_the_refusals(tmp_path: Path) -> None:
+    def refuse(kind: str, content: RecordDict) -> Error:
+        return Error(6, "preprocessing digest differs")
+
+    run = rounds(tmp_path, {"a": site(1, add(1)), "b": refuse})
+    with pytest.raises(PartialRun, match=r"1 of 2 sites; b refused: preprocessing digest"):
+        run.train()
+    assert not run.checkpoint.exists()
+
+
+def test_a_round_that_nobody_could_train_does_not_count(tmp_path: Path) -> None:
+    run = rounds(tmp_path, {"a": site(0, add(1)), "b": site(0, add(1))})
+    with pytest.raises(PartialRun):
+        run.train()
+    assert run.state.finished_rounds == 0
+
+
+def test_the_same_command_goes_on_after_a_crash(tmp_path: Path) -> None:
+    calls = 0
+    steady = site(10, add(1))
+
+    def dies_in_round_2(kind: str, content: RecordDict) -> RecordDict:
+        nonlocal calls
+        calls += kind == wire.TRAIN
+        if calls == 2:
+            raise KeyboardInterrupt
+        return steady(kind, content)
+
+    whole = rounds(tmp_path / "whole", {"a": steady, "b": site(30, add(2))})
+    (tmp_path / "whole").mkdir()
+    whole.train()
+    (tmp_path / "cut").mkdir()
+    with pytest.raises(KeyboardInterrupt):
+        rounds(tmp_path / "cut", {"a": dies_in_round_2, "b": site(30, add(2))}).train()
+    resumed = rounds(tmp_path / "cut", {"a": steady, "b": site(30, add(2))})
+    assert resumed.state.finished_rounds == 1
+    resumed.train()
+    assert np.array_equal(resumed.weights, whole.weights)
+    assert [record.round for record in resumed.state.rounds] == [1, 2, 3]
+
+
+def test_the_weights_of_the_best_validation_round_are_released(tmp_path: Path) -> None:
+    scores = iter([0.6, 0.9, 0.7])
+
+    def worsens(kind: str, content: RecordDict) -> RecordDict:
+        return site(1, add(1), next(scores) if kind == wire.EVALUATE else 0.5)(kind, content)
+
+    run = rounds(tmp_path, {"a": worsens, "b": site(1, add(1), 0.8)})
+    before = run.weights
+    run.train()
+    assert run.state.best_round == 2
+    assert np.allclose(run.selected, before + 2, atol=1e-5)
+    run.experiment = experiment(select="last")
+    assert np.allclose(run.selected, before + 3, atol=1e-5)
+
+
+def test_wrong_sums_of_a_site_are_left_out(tmp_path: Path) -> None:
+    honest = site(1, add(1))
+
+    def liar(kind: str, content: RecordDict) -> RecordDict:
+        if kind != wire.EVALUATE:
+            return honest(kind, content)
+        sums = collect([0, 1], [0.1, 0.9], [LEVEL, LEVEL], bins=32)
+        return RecordDict({wire.ANSWER: ConfigRecord({wire.SUMS: sums.to_json()})})
+
+    run = rounds(tmp_path, {"a": honest, "b": liar})
+    run.train()
+    assert set(run.evaluate(run.weights, "test")) == {"a"}
+
+
+def test_a_checkpoint_of_another_experiment_is_not_taken(tmp_path: Path) -> None:
+    sites = {"a": site(1, add(1)), "b": site(1, add(1))}
+    rounds(tmp_path, sites).train()
+    with pytest.raises(DataError, match="another experiment"):
+        rounds(tmp_path, sites, experiment(rounds=4))
