@@ -193,14 +193,21 @@ def write_array(path: Path, array: np.ndarray) -> str:
 
 
 def write_atomically(path: Path, content: bytes | memoryview) -> None:
-    """Write a file that is either absent, old, or whole, also after a kill or power cut."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write a file that is either absent, old, or whole, also after a kill or power cut.
+
+    Raises:
+        DataError: the disk is full, or the folder may not be written.
+    """
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    with partial.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError as error:
+        raise DataError(f"cannot write: {error.strerror}", where=str(path)) from None
 
 
 def _csv(columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> bytes:

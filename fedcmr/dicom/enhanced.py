@@ -1,0 +1,70 @@
+"""Frames of an Enhanced MR object from its functional groups (DICOM PS3.3 C.7.6.16).
+
+A group stands per frame or is shared by all frames; the shared sequence may be missing. Philips
+puts a whole scan into one object, Siemens XA one time point into each.
+"""
+
+from collections.abc import Iterator
+
+from pydicom.dataset import Dataset
+
+from fedcmr.dicom import tags
+from fedcmr.dicom.elements import Elements
+from fedcmr.dicom.frame import (
+    FrameHeader,
+    component_of,
+    orientation_of,
+    position_of,
+    rescale_of,
+    rr_interval,
+    spacing_of,
+)
+
+_NOTHING = Elements(Dataset())
+
+
+def enhanced_frames(elements: Elements) -> Iterator[FrameHeader]:
+    """Yield the frames in the order of the pixels.
+
+    Raises:
+        RefusedError: a frame has no valid position, orientation or spacing.
+    """
+    shared = _shared(elements)
+    heart_rate = elements.number(tags.HEART_RATE)
+    for number, own in enumerate(elements.items(tags.PER_FRAME_FUNCTIONAL_GROUPS)):
+
+        def group(tag: int, own: Elements = own) -> Elements:
+            return next(iter(own.items(tag) or shared.items(tag)), _NOTHING)
+
+        plane = group(tags.PLANE_ORIENTATION).numbers(tags.IMAGE_ORIENTATION_PATIENT)
+        beat = group(tags.CARDIAC_SYNCHRONIZATION)
+        kind = group(tags.MR_IMAGE_FRAME_TYPE)
+        time = beat.double(tags.NOMINAL_CARDIAC_TRIGGER_DELAY_TIME)
+        slope, intercept = rescale_of(group(tags.PIXEL_VALUE_TRANSFORMATION))
+        yield FrameHeader(
+            number=number,
+            orientation=orientation_of(plane),
+            position=position_of(group(tags.PLANE_POSITION).numbers(tags.IMAGE_POSITION_PATIENT)),
+            spacing=spacing_of(group(tags.PIXEL_MEASURES).numbers(tags.PIXEL_SPACING)),
+            time_ms=beat.double(tags.ACTUAL_CARDIAC_TRIGGER_DELAY_TIME) if time is None else time,
+            rr_ms=rr_interval(beat.double(tags.RR_INTERVAL_TIME_NOMINAL), heart_rate),
+            component=component_of(
+                (*kind.texts(tags.FRAME_TYPE), kind.text(tags.COMPLEX_IMAGE_COMPONENT))
+            ),
+            echo_ms=group(tags.MR_ECHO).double(tags.EFFECTIVE_ECHO_TIME),
+            slope=slope,
+            intercept=intercept,
+        )
+
+
+def enhanced_inversion(elements: Elements) -> bool:
+    """Tell whether the object was acquired after an inversion pulse."""
+    for owner in (_shared(elements), *elements.items(tags.PER_FRAME_FUNCTIONAL_GROUPS)[:1]):
+        for modifier in owner.items(tags.MR_MODIFIER):
+            if modifier.text(tags.INVERSION_RECOVERY) == "YES":
+                return True
+    return False
+
+
+def _shared(elements: Elements) -> Elements:
+    return next(iter(elements.items(tags.SHARED_FUNCTIONAL_GROUPS)), _NOTHING)

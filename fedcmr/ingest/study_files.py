@@ -1,0 +1,117 @@
+"""One study from the export into the data set; it is finished or absent.
+
+Three files: the array, a coarse overview for the preview, and, last, a JSON record of what was
+done. A study whose record fits its source is not done again, so a killed ingest goes on.
+"""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedcmr.config import Preprocessing
+from fedcmr.data.store import STUDIES, write_array, write_atomically
+from fedcmr.dicom.refusal import RefusedError
+from fedcmr.errors import DataError
+from fedcmr.ingest.deidentify import pseudonym, study_pseudonym
+from fedcmr.ingest.prepare import Preparation, prepare
+from fedcmr.ingest.study import CineStudy, Exclusion, read_cine
+
+VERSION = 1
+"""Of the arrays made from given files and settings; a change of the code that changes them
+raises it, so that an interrupted ingest is not finished with other arrays."""
+
+ARRAY, OVERVIEW, RECORD = ".npy", ".overview.npy", ".json"
+
+
+@dataclass(frozen=True)
+class StoredStudy:
+    """Content of a study's JSON record."""
+
+    source: str
+    """Keyed digest of headers, settings and VERSION that the study was made from."""
+    sha256: str
+    """Of the array file."""
+    flags: tuple[str, ...]
+    preparation: Preparation
+    reused: bool = False
+    """Found finished; not written."""
+
+
+def store_study(
+    study: CineStudy, *, root: Path, out: Path, preprocessing: Preprocessing, key: bytes
+) -> StoredStudy | Exclusion:
+    """Prepare one study of the export `root` and write it into the data set `out`."""
+    name = study_pseudonym(key, study.patient_id, study.study_uid)
+    source = _source(study, preprocessing, key)
+    done = read_study(out, name)
+    if done is not None and done.source == source:
+        return replace(done, reused=True)
+    try:
+        prepared = prepare(read_cine(root, study), preprocessing)
+    except RefusedError as refusal:
+        paths = tuple(sorted({frame.image.path for row in study.grid for frame in row}))
+        frames = study.slices * study.phases
+        return Exclusion("study", refusal.code, study.patient_id, study.study_uid, paths, frames)
+    stored = StoredStudy(
+        source=source,
+        sha256=write_array(_file(out, name, ARRAY), prepared.array),
+        flags=prepared.flags,
+        preparation=prepared.preparation,
+    )
+    write_array(_file(out, name, OVERVIEW), prepared.overview)
+    content = asdict(stored)
+    del content["reused"]
+    text = json.dumps(content, indent=1, sort_keys=True)
+    write_atomically(_file(out, name, RECORD), text.encode())
+    return stored
+
+
+def read_study(out: Path, name: str) -> StoredStudy | None:
+    """Read the record of a study; None if it is not finished."""
+    try:
+        content = json.loads(_file(out, name, RECORD).read_bytes())
+        return StoredStudy(
+            source=content["source"],
+            sha256=content["sha256"],
+            flags=tuple(content["flags"]),
+            preparation=Preparation(**content["preparation"]),
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def read_overview(out: Path, name: str) -> NDArray[np.uint8]:
+    """Read the overview of a study: (Y, X).
+
+    Raises:
+        DataError: it is missing or damaged.
+    """
+    path = _file(out, name, OVERVIEW)
+    try:
+        overview: NDArray[np.uint8] = np.load(path, allow_pickle=False)
+    except (OSError, ValueError):
+        raise DataError(
+            "an overview cannot be read", where=str(path), fix="run ingest again"
+        ) from None
+    return overview
+
+
+def remove_others(out: Path, names: set[str]) -> None:
+    """Remove the files of all studies but these, and what a killed ingest left half written."""
+    kept = {name + suffix for name in names for suffix in (ARRAY, OVERVIEW, RECORD)}
+    for path in (out / STUDIES).glob("*"):
+        if path.name not in kept:
+            path.unlink()
+
+
+def _file(out: Path, name: str, suffix: str) -> Path:
+    return out / STUDIES / f"{name}{suffix}"
+
+
+def _source(study: CineStudy, preprocessing: Preprocessing, key: bytes) -> str:
+    headers = hashlib.sha256(repr(study.grid).encode("utf-8", "surrogateescape")).hexdigest()
+    return pseudonym(key, "source", f"{VERSION} {preprocessing.digest()} {headers}")
