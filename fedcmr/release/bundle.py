@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from fedcmr.config import Experiment
-from fedcmr.errors import FedcmrError
+from fedcmr.errors import CheckFailed
 from fedcmr.release.description import LABELS, Description, OperatingPoint
 from fedcmr.release.layout import CARD, METRICS, MODEL, PROVENANCE, REPORT, WEIGHTS
 from fedcmr.release.open import open_release
@@ -36,7 +36,7 @@ def write_release(
     buffers of `state` (BatchNorm's step counter) are left out: they do not matter to a prediction.
 
     Raises:
-        FedcmrError: a weight is not finite, there is no evaluation, the weights are not those of
+        CheckFailed: a weight is not finite, there is no evaluation, the weights are not those of
             the experiment's model, or `out` exists.
         ConfigurationError: the signing key cannot be used.
     """
@@ -46,11 +46,11 @@ def write_release(
         if value.is_floating_point()
     }
     if not weights or not all(value.isfinite().all() for value in weights.values()):
-        raise FedcmrError("no release: a weight is not finite", fix="lower the learning rate")
+        raise CheckFailed("no release: a weight is not finite", fix="lower the learning rate")
     if not metrics.get("overall") or not metrics.get("threshold"):
-        raise FedcmrError("no release: there is no evaluation", fix="evaluate the weights first")
+        raise CheckFailed("no release: there is no evaluation", fix="evaluate the weights first")
     if out.exists():
-        raise FedcmrError("a release is there already", where=str(out), fix="choose another place")
+        raise CheckFailed("a release is there already", where=str(out), fix="choose another place")
     description = Description(
         package_version=provenance.package_version,
         labels=LABELS[experiment.task],
@@ -71,7 +71,7 @@ def write_release(
     try:
         folder = aside / out.name
         folder.mkdir()
-        save_file(weights, folder / WEIGHTS)
+        (folder / WEIGHTS).write_bytes(save(weights))
         for name, text in texts.items():
             (folder / name).write_text(text, encoding="utf-8")
         sign(folder, signing_key)

@@ -4,7 +4,7 @@ import os
 import stat
 from pathlib import Path
 
-from fedcmr.errors import FedcmrError
+from fedcmr.errors import CheckFailed
 
 WEIGHTS = "model.safetensors"
 MODEL = "model.yaml"
@@ -26,22 +26,22 @@ def check_inventory(release: Path) -> None:
     """Refuse a folder that holds anything but the files of a release, hidden or empty included.
 
     Raises:
-        FedcmrError: no such folder, or the first name that is missing, added, no regular file or
+        CheckFailed: no such folder, or the first name that is missing, added, no regular file or
             too large.
     """
     try:
         found = {entry.name: entry for entry in os.scandir(release)}
     except OSError as error:
-        raise FedcmrError(
+        raise CheckFailed(
             f"cannot read the release: {error.strerror}", where=str(release), fix="check the path"
         ) from None
     for name in sorted(found.keys() | LARGEST.keys()):
         if name not in found:
-            raise FedcmrError(f"the release lacks {name}", where=str(release))
+            raise CheckFailed(f"the release lacks {name}", where=str(release))
         if name not in LARGEST:
-            raise FedcmrError(f"the release holds {name!r}, which is no part", where=str(release))
+            raise CheckFailed(f"the release holds {name!r}, which is no part", where=str(release))
         status = found[name].stat(follow_symlinks=False)
         if not stat.S_ISREG(status.st_mode):
-            raise FedcmrError(f"{name} is not a regular file", where=str(release))
+            raise CheckFailed(f"{name} is not a regular file", where=str(release))
         if status.st_size > LARGEST[name]:
-            raise FedcmrError(f"{name} is larger than a release allows", where=str(release))
+            raise CheckFailed(f"{name} is larger than a release allows", where=str(release))

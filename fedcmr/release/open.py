@@ -8,7 +8,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from fedcmr.config import Experiment, load_settings
-from fedcmr.errors import FedcmrError
+from fedcmr.errors import CheckFailed
 from fedcmr.models.registry import build
 from fedcmr.release.description import Description
 from fedcmr.release.layout import MODEL, WEIGHTS, check_inventory
@@ -38,7 +38,7 @@ def open_release(path: Path) -> OpenRelease:
     """Read settings and weights; nothing in a release is ever executed or unpickled.
 
     Raises:
-        FedcmrError: a file is missing, added or no regular file, or the weights are not those of
+        CheckFailed: a file is missing, added or no regular file, or the weights are not those of
             the model in its settings.
         ConfigurationError: model.yaml has keys or values that this version does not know.
     """
@@ -63,15 +63,15 @@ def _read_weights(path: Path, model: nn.Module) -> dict[str, Tensor]:
             names = file.keys()
             found = {name: tuple(file.get_slice(name).get_shape()) for name in names}
             if found != wanted:
-                raise FedcmrError(
+                raise CheckFailed(
                     f"{WEIGHTS} does not hold the weights of the model in {MODEL}",
                     where=str(path.parent),
                 )
             state = {name: file.get_tensor(name) for name in wanted}
     except (SafetensorError, OSError, ValueError):
-        raise FedcmrError(f"{WEIGHTS} cannot be read", where=str(path.parent)) from None
+        raise CheckFailed(f"{WEIGHTS} cannot be read", where=str(path.parent)) from None
     if any(t.dtype != torch.float32 or not t.isfinite().all() for t in state.values()):
-        raise FedcmrError(
+        raise CheckFailed(
             f"{WEIGHTS} holds a value that is not a finite float32", where=str(path.parent)
         )
     return state

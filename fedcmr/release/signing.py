@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from model_signing import hashing, signing, verifying
 
-from fedcmr.errors import ConfigurationError, FedcmrError
+from fedcmr.errors import ConfigurationError, CheckFailed
 from fedcmr.release.layout import CONTENT, SIGNATURE, check_inventory
 
 
@@ -68,7 +68,7 @@ def verify(release: Path, public_key: Path) -> None:
 
     Raises:
         ConfigurationError: the public key cannot be used.
-        FedcmrError: names the first file that is missing, added or changed.
+        CheckFailed: names the first file that is missing, added or changed.
     """
     check_inventory(release)
     try:
@@ -86,24 +86,24 @@ def verify(release: Path, public_key: Path) -> None:
         signed = _signed_digests(bundle)
         config.set_hashing_config(_hashing()).verify(release, signature)
     except InvalidSignature:
-        raise FedcmrError(
+        raise CheckFailed(
             f"{SIGNATURE} was changed or made with another key", where=str(release)
         ) from None
     # Whatever the library makes of a forged bundle, it is one line and not a traceback.
     except Exception as error:
         if "Key mismatch" in str(error):
-            raise FedcmrError(
+            raise CheckFailed(
                 f"{SIGNATURE} was made with another key than {public_key}", where=str(release)
             ) from None
         if "Signature mismatch" in str(error):
-            raise FedcmrError(
+            raise CheckFailed(
                 f"{_first_difference(release, signed)} differs from what was signed",
                 where=str(release),
                 fix="do not use this release; fetch it again",
             ) from None
-        raise FedcmrError(f"{SIGNATURE} is damaged", where=str(release)) from None
+        raise CheckFailed(f"{SIGNATURE} is damaged", where=str(release)) from None
     if not is_canonical or sorted(signed) != sorted(CONTENT):
-        raise FedcmrError(f"{SIGNATURE} is not as it was written", where=str(release))
+        raise CheckFailed(f"{SIGNATURE} is not as it was written", where=str(release))
 
 
 def _hashing() -> hashing.Config:
