@@ -1,0 +1,16 @@
+"""The two views of one activation: channels first for convolutions, last for everything else."""
+
+from torch import Tensor
+
+
+def channels_first(x: Tensor) -> Tensor:
+    """View `(B, *positions, C)` as `(B, C, *positions)` in a channels_last memory format."""
+    return x.movedim(-1, 1)
+
+
+def channels_last(x: Tensor) -> Tensor:
+    """View `(B, C, *positions)` as `(B, *positions, C)`, contiguous.
+
+    Copies only where a backend answered in another memory format than it was given.
+    """
+    return x.movedim(1, -1).contiguous()

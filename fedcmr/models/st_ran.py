@@ -1,0 +1,163 @@
+"""ST-RAN and its ablations: scar from the short-axis cine, without contrast agent.
+
+Amyar et al., MICCAI 2023. Where text and released code differ, the published parameter counts
+decide: slices are channels, one gate before each factorised convolution, one more on the input of
+each residual block, LayerNorm over channels, no activation after the addition.
+"""
+
+from itertools import pairwise
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from fedcmr.config import ModelSettings, Preprocessing
+from fedcmr.models.layers.factorised import FactorisedConv
+from fedcmr.models.layers.gate import Gate
+from fedcmr.models.layers.normalisation import EPSILON, StemNorm
+from fedcmr.models.layers.pooling import halve_plane
+from fedcmr.models.registry import register
+
+WIDTHS = (16, 16, 32, 64, 128)
+"""Filters of the stem and of the four residual blocks; each block sees half the image before it."""
+
+_PAPER = "Amyar et al., MICCAI 2023"
+
+
+class StRan(nn.Module):
+    """Stem, four residual attention blocks, mean over positions, one logit.
+
+    Args:
+        settings: switches of normalisation, attention and layout.
+        slices: slices of a study, Z.
+        spatial: keep the 3x3x3 kernels.
+        temporal: keep the kernels of 11 taps over time.
+        attention: gate the input of every factorised convolution.
+        residual_attention: gate the input of every residual block.
+    """
+
+    def __init__(
+        self,
+        settings: ModelSettings,
+        slices: int,
+        *,
+        spatial: bool = True,
+        temporal: bool = True,
+        attention: bool = False,
+        residual_attention: bool = False,
+    ) -> None:
+        super().__init__()
+        self.layout = settings.layout
+        self.slices = slices
+
+        def gate(channels: int, filters: int) -> Gate:
+            return Gate(channels, filters, settings.attention)
+
+        def convolution(channels: int, filters: int) -> FactorisedConv:
+            return FactorisedConv(
+                channels,
+                filters,
+                layout=settings.layout,
+                spatial=spatial,
+                temporal=temporal,
+                gate=gate(channels, filters) if attention else None,
+            )
+
+        channels = slices if settings.layout == "slices_as_channels" else 1
+        self.stem = convolution(channels, WIDTHS[0])
+        self.stem_norm = StemNorm(WIDTHS[0], settings.norm)
+        self.blocks = nn.ModuleList(
+            ResidualBlock(
+                gate(before, width) if residual_attention else nn.Identity(),
+                convolution(before, width),
+                convolution(width, width),
+                nn.Identity() if before == width else _projection(before, width),
+                width,
+            )
+            for before, width in pairwise(WIDTHS)
+        )
+        self.head = _linear(WIDTHS[-1], 1)
+
+    def forward(self, cine: Tensor) -> Tensor:
+        """Return logits `(B,)` for `(B, Z, T, Y, X)`; Y and X are multiples of 16.
+
+        Raises:
+            ValueError: another shape.
+        """
+        if cine.ndim != 5 or cine.shape[1] != self.slices or any(n % 16 for n in cine.shape[3:]):
+            raise ValueError(
+                f"expected (B, {self.slices}, T, Y, X) with Y and X multiples of 16, "
+                f"got {tuple(cine.shape)}"
+            )
+        if self.layout == "slices_as_channels":
+            x = cine.permute(0, 3, 4, 2, 1).contiguous()
+        else:
+            x = cine.transpose(1, 2).unsqueeze(-1).contiguous()
+        x = F.relu(self.stem_norm(self.stem(x)))
+        for block in self.blocks:
+            x = block(halve_plane(x, self.layout))
+        logits: Tensor = self.head(x.flatten(1, -2).mean(1)).squeeze(1)
+        return logits
+
+
+class ResidualBlock(nn.Module):
+    """Gate, two normalised convolutions and a shortcut; `(B, *positions, C)` to `(..., width)`."""
+
+    def __init__(
+        self, gate: nn.Module, first: nn.Module, second: nn.Module, shortcut: nn.Module, width: int
+    ) -> None:
+        super().__init__()
+        self.gate = gate
+        self.first = first
+        self.first_norm = nn.LayerNorm(width, eps=EPSILON)
+        self.second = second
+        self.second_norm = nn.LayerNorm(width, eps=EPSILON)
+        self.shortcut = shortcut
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the sum of both paths, without an activation after it."""
+        y = F.relu(self.first_norm(self.first(self.gate(x))))
+        y = self.second_norm(self.second(y))
+        total: Tensor = self.shortcut(x) + y
+        return total
+
+
+def _projection(channels: int, width: int) -> nn.Sequential:
+    return nn.Sequential(_linear(channels, width), nn.LayerNorm(width, eps=EPSILON))
+
+
+def _linear(channels: int, width: int) -> nn.Linear:
+    """Glorot uniform and zero bias, as Keras makes them."""
+    linear = nn.Linear(channels, width)
+    nn.init.xavier_uniform_(linear.weight)
+    nn.init.zeros_(linear.bias)
+    return linear
+
+
+@register("s_cnn", published="0.90M", source=f"{_PAPER}; 3x3x3 kernels only")
+def s_cnn(settings: ModelSettings, preprocessing: Preprocessing) -> StRan:
+    """Spatial kernels only."""
+    return StRan(settings, preprocessing.slices, temporal=False)
+
+
+@register("t_cnn", published="0.38M", source=f"{_PAPER}; 11 taps over time only")
+def t_cnn(settings: ModelSettings, preprocessing: Preprocessing) -> StRan:
+    """Temporal kernels only."""
+    return StRan(settings, preprocessing.slices, spatial=False)
+
+
+@register("st_cnn", published="1.38M", source=f"{_PAPER}; both kernels, no attention")
+def st_cnn(settings: ModelSettings, preprocessing: Preprocessing) -> StRan:
+    """Both kernels."""
+    return StRan(settings, preprocessing.slices)
+
+
+@register("ast_cnn", published="1.42M", source=f"{_PAPER}; a gate before each convolution")
+def ast_cnn(settings: ModelSettings, preprocessing: Preprocessing) -> StRan:
+    """Both kernels and a gate before each pair."""
+    return StRan(settings, preprocessing.slices, attention=True)
+
+
+@register("st_ran", published="1.43M", source=f"{_PAPER}; and a gate on each residual block")
+def st_ran(settings: ModelSettings, preprocessing: Preprocessing) -> StRan:
+    """Both kernels, a gate before each pair and on each residual block."""
+    return StRan(settings, preprocessing.slices, attention=True, residual_attention=True)
