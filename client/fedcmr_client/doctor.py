@@ -94,13 +94,12 @@ def _tcp(site: SiteFolder) -> str:
 
 def _tls(site: SiteFolder) -> str:
     host, _ = _address(site)
-    response = _get(site)
-    protocol = response.extensions["network_stream"].get_extra_info("ssl_object").version()
+    protocol, _ = _greet(site)
     return f"{protocol}, certificate for {host} signed by {site.settings.ca}"
 
 
 def _clock(site: SiteFolder) -> str:
-    stated = _get(site).headers.get("date")
+    _, stated = _greet(site)
     if stated is None:
         raise CheckFailed("the coordinator states no time", fix="compare both clocks by hand")
     error_s = time.time() - parsedate_to_datetime(stated).timestamp()
@@ -152,15 +151,21 @@ def _dataset(site: SiteFolder) -> str:
     return f"{counts.studies} studies of {counts.patients} patients"
 
 
-def _get(site: SiteFolder) -> httpx.Response:
+def _greet(site: SiteFolder) -> tuple[str, str | None]:
+    """Return the TLS version and the Date header of any answer."""
     try:
         context = ssl.create_default_context(cafile=str(site.ca))
     except (OSError, ssl.SSLError):
         raise ConfigurationError(
             "cannot read the CA certificate", where=str(site.ca), fix="copy ca.pem again"
         ) from None
+    url = f"https://{site.settings.server}/"
     try:
-        with httpx.Client(verify=context, timeout=TIMEOUT_S, trust_env=False) as client:
-            return client.get(f"https://{site.settings.server}/")
+        with (
+            httpx.Client(verify=context, timeout=TIMEOUT_S, trust_env=False) as client,
+            client.stream("GET", url) as response,
+        ):
+            tls = response.extensions["network_stream"].get_extra_info("ssl_object")
+            return tls.version(), response.headers.get("date")
     except httpx.TransportError as error:
         raise unreachable(error, site.settings.server) from None

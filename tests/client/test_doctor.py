@@ -1,0 +1,126 @@
+"""Each fault alone: the doctor names it first, with its remedy."""
+
+import datetime as dt
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import Coordinator, free_port
+from fedcmr_client import doctor
+from fedcmr_client.doctor import Finding, examine
+from fedcmr_client.keys import make_site_key
+from fedcmr_client.settings import SiteFolder, SiteSettings
+from fedcmr_server.pki import make_authority
+
+import fedcmr
+from fedcmr.config import Preprocessing
+from fedcmr.data.store import write_dataset
+
+ALL = ["DNS", "TCP", "TLS", "clock", "enrolment and version", "disk", "device", "data set"]
+
+
+@pytest.fixture
+def site(coordinator: Coordinator, tmp_path: Path) -> SiteFolder:
+    write_dataset(tmp_path / "dataset", [], {}, Preprocessing(), phantom=True)
+    return folder(tmp_path, coordinator.address)
+
+
+def folder(path: Path, server: str) -> SiteFolder:
+    return SiteFolder(path, SiteSettings(name="one", server=server))
+
+
+def findings(site: SiteFolder, *, running: bool = False) -> list[Finding]:
+    return list(examine(site, running=running))
+
+
+def test_a_healthy_site_passes_every_check_in_order(site: SiteFolder) -> None:
+    found = findings(site)
+    assert [finding.check for finding in found] == ALL
+    assert [finding.error for finding in found] == [None] * len(ALL)
+
+
+def wrong_host(site: SiteFolder, monkeypatch: pytest.MonkeyPatch) -> SiteFolder:
+    return folder(site.path, "no-such-host.invalid:8443")
+
+
+def stopped_server(site: SiteFolder, monkeypatch: pytest.MonkeyPatch) -> SiteFolder:
+    return folder(site.path, f"127.0.0.1:{free_port()}")
+
+
+def wrong_name(site: SiteFolder, monkeypatch: pytest.MonkeyPatch) -> SiteFolder:
+    return folder(site.path, site.settings.server.replace("127.0.0.1", "localhost"))
+
+
+def wrong_ca(site: SiteFolder, monkeypatch: pytest.MonkeyPatch) -> SiteFolder:
+    make_authority(site.path)
+    return site
+
+
+def no_ca(site: SiteFolder, monkeypatch: pytest.MonkeyPatch) -> SiteFolder:
+    site.ca.unlink()
+    return site
+
+
+def wrong_clock(site: SiteFolder, monkeypatch: pytest.MonkeyPatch) -> SiteFolder:
+    shifted = dt.datetime.now().timestamp() + 100
+    monkeypatch.setattr(doctor.time, "time", lambda: shifted)
+    return site
+
+
+def other_key(site: SiteFolder, monkeypatch: pytest.MonkeyPatch) -> SiteFolder:
+    site.site_key.unlink()
+    make_site_key(site.site_key)
+    return site
+
+
+def other_version(site: SiteFolder, monkeypatch: pytest.MonkeyPatch) -> SiteFolder:
+    monkeypatch.setattr(fedcmr, "__version__", "9.9")
+    return site
+
+
+def full_disk(site: SiteFolder, monkeypatch: pytest.MonkeyPatch) -> SiteFolder:
+    monkeypatch.setattr(doctor, "MIN_FREE_BYTES", 10**18)
+    return site
+
+
+def no_dataset(site: SiteFolder, monkeypatch: pytest.MonkeyPatch) -> SiteFolder:
+    (site.dataset / "dataset.yaml").unlink()
+    return site
+
+
+@pytest.mark.parametrize(
+    ("fault", "check", "code", "line"),
+    [
+        (wrong_host, "DNS", 5, "no such host.*check `server`"),
+        (stopped_server, "TCP", 5, "nothing listens there.*whether the server runs"),
+        (wrong_name, "TLS", 5, "certificate is for another host name"),
+        (wrong_ca, "TLS", 5, r"not signed by this site's ca\.pem"),
+        (no_ca, "TLS", 3, r"cannot read the CA certificate.*copy ca\.pem"),
+        (wrong_clock, "clock", 1, r"clock is \+\d+ s off.*NTP"),
+        (other_key, "enrolment and version", 5, r"does not know.*send site_key\.pub"),
+        (other_version, "enrolment and version", 1, r"this site 9\.9.*install the same version"),
+        (full_disk, "disk", 1, "GB free"),
+        (no_dataset, "data set", 4, "run ingest"),
+    ],
+    ids=lambda value: getattr(value, "__name__", None),
+)
+def test_a_fault_is_the_last_finding_with_its_remedy(
+    site: SiteFolder,
+    monkeypatch: pytest.MonkeyPatch,
+    fault: Callable[[SiteFolder, pytest.MonkeyPatch], SiteFolder],
+    check: str,
+    code: int,
+    line: str,
+) -> None:
+    *before, last = findings(fault(site, monkeypatch))
+    assert last.check == check
+    assert [finding.check for finding in before] == ALL[: ALL.index(check)]
+    assert last.error is not None
+    assert last.error.exit_code == code
+    with pytest.raises(type(last.error), match=line):
+        raise last.error
+
+
+def test_a_running_client_is_not_disturbed(site: SiteFolder) -> None:
+    site.site_key.unlink()
+    assert [finding.error for finding in findings(site, running=True)] == [None] * len(ALL)
