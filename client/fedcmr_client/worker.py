@@ -1,6 +1,7 @@
 """The loop of a running site: receive, answer, send; reconnect when the network comes back."""
 
 import logging
+import threading
 import time
 from pathlib import Path
 
@@ -30,9 +31,11 @@ class Worker:
         self._key = load_site_key(key)
         self._app = app
         self._runs_without_code: set[int] = set()
+        self.stop = threading.Event()
+        """Ends `work` from another thread."""
 
     def work(self, *, wait: bool) -> None:
-        """Work until the process is told to stop.
+        """Work until `stop` is set or the process ends.
 
         Args:
             wait: keep trying when the first connection fails.
@@ -41,7 +44,7 @@ class Worker:
             NetworkError: the first connection failed and `wait` is not set.
         """
         retry_s = 1.0
-        while True:
+        while not self.stop.is_set():
             try:
                 with connect(self._server, self._ca, self._key) as connection:
                     log.info("connected to %s", self._server)
@@ -51,15 +54,15 @@ class Worker:
                 if not wait:
                     raise
                 log.warning("%s; next attempt in %.0f s", error, retry_s)
-                time.sleep(retry_s)
+                self.stop.wait(retry_s)
                 retry_s = min(2 * retry_s, LAST_RETRY_S)
 
     def _serve(self, connection: Connection) -> None:
         pause_s = FIRST_PAUSE_S
-        while True:
+        while not self.stop.is_set():
             message = connection.receive()
             if message is None:
-                time.sleep(pause_s)
+                self.stop.wait(pause_s)
                 pause_s = min(1.2 * pause_s, LAST_PAUSE_S)
                 continue
             pause_s = FIRST_PAUSE_S

@@ -1,0 +1,101 @@
+"""The worker's decisions, against a real coordinator on loopback."""
+
+import threading
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from conftest import Coordinator
+from fedcmr_client.worker import Worker
+from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, RecordDict
+from flwr.clientapp import ClientApp
+
+from fedcmr.errors import DataError
+
+
+def ask(
+    coordinator: Coordinator, answer: Callable[[Message, Context], Message], times: int = 1
+) -> list[Message]:
+    """Send messages to a worker whose app trains with `answer`; return its replies."""
+    app = ClientApp()
+    app.train()(answer)
+    worker = Worker(coordinator.address, coordinator.ca, coordinator.key, app)
+    thread = threading.Thread(target=worker.work, kwargs={"wait": False})
+    replies = []
+    with coordinator.link.run():
+        thread.start()
+        while coordinator.link.online() != ["one"]:
+            assert thread.is_alive()
+        for _ in range(times):
+            content = RecordDict({"config": ConfigRecord({"round": 1})})
+            replies.append(
+                coordinator.link.exchange({"one": content}, "train", timeout_s=20)["one"]
+            )
+        worker.stop.set()
+        thread.join()
+    return replies
+
+
+def echo(message: Message, context: Context) -> Message:
+    return Message(message.content, reply_to=message)
+
+
+def test_an_answer_goes_back(coordinator: Coordinator) -> None:
+    [reply] = ask(coordinator, echo)
+    assert reply.content.config_records["config"]["round"] == 1
+
+
+def test_a_refusal_leaves_without_path_or_remedy(coordinator: Coordinator) -> None:
+    def refuse(message: Message, context: Context) -> Message:
+        raise DataError("no study", where="/data/of/a/patient", fix="look into /data")
+
+    [reply] = ask(coordinator, refuse)
+    assert reply.error.reason == "no study"
+
+
+def test_an_unforeseen_error_keeps_its_text_at_the_site_and_the_worker_alive(
+    coordinator: Coordinator, caplog: pytest.LogCaptureFixture
+) -> None:
+    def crash(message: Message, context: Context) -> Message:
+        raise RuntimeError("DOE^JANE in /data/19700101")
+
+    replies = ask(coordinator, crash, times=2)
+    assert {reply.error.reason for reply in replies} == {
+        "internal error; its text stays in the site's log"
+    }
+
+
+def test_a_run_that_brings_code_is_refused_before_the_app_is_called(
+    coordinator: Coordinator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = coordinator.link.states.state()
+    create = state.create_run
+
+    def with_bundle(*arguments: object) -> int:
+        name, number, _, *rest = arguments
+        return create(name, number, "ab" * 32, *rest)
+
+    monkeypatch.setattr(state, "create_run", with_bundle)
+    called = []
+
+    def note(message: Message, context: Context) -> Message:
+        called.append(message)
+        return echo(message, context)
+
+    replies = ask(coordinator, note, times=2)
+    assert called == []
+    for reply in replies:
+        assert reply.error.reason == (
+            "the run brings a code bundle (abababababab); this site runs installed code only"
+        )
+
+
+def test_a_large_answer_arrives_whole(coordinator: Coordinator) -> None:
+    values = np.random.default_rng(0).random(3_000_000, dtype=np.float32)
+
+    def answer(message: Message, context: Context) -> Message:
+        content = RecordDict({"arrays": ArrayRecord({"weights": Array(values)})})
+        return Message(content, reply_to=message)
+
+    [reply] = ask(coordinator, answer)
+    assert np.array_equal(reply.content.array_records["arrays"]["weights"].numpy(), values)
