@@ -12,6 +12,7 @@ Component: TypeAlias = Literal["magnitude", "phase", "real"]
 
 MS_PER_MINUTE = 60_000.0
 
+_MAGNITUDE = {"M", "MAGNITUDE"}
 _PHASE = {"P", "PHASE", "PHASE MAP", "PHASE_MAP", "VELOCITY", "VELOCITY MAP"}
 _REAL = {"R", "REAL", "I", "IMAGINARY", "CR", "PSIR"}
 
@@ -39,6 +40,8 @@ class FrameHeader(NamedTuple):
 def component_of(image_type: Iterable[str]) -> Component:
     """Tell magnitude from phase and real images by ImageType, FrameType or image component."""
     words = {word.upper() for word in image_type}
+    if words & _MAGNITUDE:
+        return "magnitude"
     if words & _REAL:
         return "real"
     return "phase" if words & _PHASE else "magnitude"
