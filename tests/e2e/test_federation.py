@@ -1,0 +1,210 @@
+"""Real processes: coordinator and sites over TLS, from handshake to verified release."""
+
+import json
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from processes import SMALL, Federation, call, noise_dataset, script
+from safetensors.torch import load_file
+
+from fedcmr.config import Experiment, load_settings
+from fedcmr.federation.payload import Layout
+from fedcmr.models.registry import build
+from fedcmr.release.layout import WEIGHTS
+
+SIZES = {"a": 6, "b": 10, "c": 4}
+ONE_STEP = {
+    "model": {"name": "st_ran"},
+    "training": {
+        "optimizer": "sgd",
+        "learning_rate": 0.1,
+        "batch_size": 64,
+        "micro_batch": 4,
+        "local_epochs": 1,
+        "seed": 7,
+    },
+    "federation": {"rounds": 1, "min_sites": 3, "select": "last", "site_wait_s": 60},
+    "evaluation": {"min_class_count": 1},
+}
+SPLITS = {"validation": 4, "test": 6}
+
+
+def three_sites(federation: Federation) -> None:
+    for seed, (name, size) in enumerate(SIZES.items()):
+        folder = federation.add(name)
+        noise_dataset(
+            folder / "dataset",
+            name,
+            splits={"train": size, **SPLITS},
+            seed=seed,
+            preprocessing=SMALL,
+        )
+
+
+def weights(release: Path) -> np.ndarray:
+    state = load_file(release / WEIGHTS)
+    experiment = load_settings(release.parent / "experiment.yaml", Experiment)
+    names = Layout(build(experiment.model, experiment.preprocessing).state_dict())
+    return names.pack(state)
+
+
+def initial(experiment: Path) -> np.ndarray:
+    import torch
+
+    settings = load_settings(experiment, Experiment)
+    torch.manual_seed(settings.training.seed)
+    state = build(settings.model, settings.preprocessing).state_dict()
+    return Layout(state).pack(state)
+
+
+def test_one_federated_step_is_one_centralised_step_on_the_union(
+    federation: Federation, tmp_path: Path
+) -> None:
+    three_sites(federation)
+    experiment = federation.write(ONE_STEP)
+    with federation.clients(list(SIZES)):
+        federation.run(experiment)
+    released = weights(federation.release())
+
+    union = tmp_path / "union"
+    merge_datasets([federation.site(name) / "dataset" for name in SIZES], union)
+    out = tmp_path / "central"
+    call("fedcmr", "train", experiment, "--data", union, "--out", out, "--epochs", 1)
+    [file] = out.glob("*.safetensors")
+    settings = load_settings(experiment, Experiment)
+    layout = Layout(build(settings.model, settings.preprocessing).state_dict())
+    central = layout.pack(load_file(file))
+    assert np.abs(released - initial(experiment)).max() > 1e-4  # the step is not nothing
+    assert np.allclose(released, central, rtol=0, atol=1e-5)
+
+
+def merge_datasets(sources: list[Path], out: Path) -> None:
+    from fedcmr.data.store import open_dataset, write_dataset
+
+    opened = [open_dataset(source) for source in sources]
+    records = [record for dataset in opened for record in dataset.records]
+    arrays = {
+        record.study: np.asarray(dataset.load(record))
+        for dataset in opened
+        for record in dataset.records
+    }
+    write_dataset(out, records, arrays, SMALL, phantom=True)
+
+
+def test_the_same_seed_gives_the_same_weights_twice(federation: Federation) -> None:
+    three_sites(federation)
+    settings = {
+        **ONE_STEP,
+        "training": {"learning_rate": 1e-3, "batch_size": 4, "micro_batch": 2, "local_epochs": 2},
+        "federation": {"rounds": 2, "min_sites": 3, "site_wait_s": 60},
+    }
+    found = []
+    for name in ("first", "second"):
+        experiment = federation.write({**settings, "name": name})
+        with federation.clients(list(SIZES)):
+            federation.run(experiment)
+        [release] = (federation.server / "runs").glob(f"{name}-*/release")
+        found.append((release / WEIGHTS).read_bytes())
+    assert found[0] == found[1]
+
+
+def test_a_killed_coordinator_goes_on_where_it_was(federation: Federation) -> None:
+    three_sites(federation)
+    settings = {
+        **ONE_STEP,
+        "training": {"learning_rate": 1e-3, "batch_size": 4, "local_epochs": 1},
+        "federation": {"rounds": 4, "min_sites": 3, "site_wait_s": 60, "round_timeout_s": 30},
+    }
+    experiment = federation.write(settings)
+    command = [script("fedcmr-server"), "run", experiment, "--state", federation.server]
+    with federation.clients(list(SIZES)):
+        with subprocess.Popen(
+            [str(part) for part in command], stderr=subprocess.PIPE, text=True
+        ) as process:
+            assert process.stderr is not None
+            for line in process.stderr:
+                if "round 2/4" in line:
+                    os.kill(process.pid, signal.SIGKILL)
+        printed = federation.run(experiment)
+    assert "going on after round 2" in printed
+    provenance = json.loads((federation.release() / "provenance.json").read_text())
+    assert [entry["round"] for entry in provenance["history"]] == [1, 2, 3, 4]
+    assert provenance["partial"] is False
+    assert call("fedcmr-server", "run", experiment, "--state", federation.server, code=3)
+
+
+def test_a_site_with_another_preprocessing_is_refused_by_name(federation: Federation) -> None:
+    three_sites(federation)
+    folder = federation.add("other")
+    noise_dataset(
+        folder / "dataset",
+        "other",
+        splits={"train": 4},
+        seed=9,
+        preprocessing=SMALL.model_copy(update={"spacing_mm": 2.0}),
+    )
+    experiment = federation.write(ONE_STEP)
+    with federation.clients([*SIZES, "other"]) as clients:
+        printed = federation.run(experiment, code=7)
+        assert all(process.poll() is None for process in clients.values())
+    assert "other does not take part: preprocessing digest differs" in printed
+    assert "ingest again with the experiment's file" in federation.log("other")
+    provenance = json.loads((federation.release() / "provenance.json").read_text())
+    assert provenance["partial"] is True
+    [record] = [site for site in provenance["sites"] if site["name"] == "other"]
+    assert "preprocessing digest differs" in record["rounds_missed"][0]["reason"]
+
+
+def test_the_release_verifies_and_tells_who_took_part(federation: Federation) -> None:
+    three_sites(federation)
+    experiment = federation.write(ONE_STEP)
+    with federation.clients(list(SIZES)):
+        printed = federation.run(experiment)
+    release = federation.release()
+    assert str(release) in printed
+    call("fedcmr", "verify", release, "--key", federation.public_key)
+    provenance = json.loads((release / "provenance.json").read_text())
+    assert {site["name"]: site["examples"] for site in provenance["sites"]} == SIZES
+    assert provenance["phantom"] is True
+    metrics = json.loads((release / "metrics.json").read_text())
+    assert metrics["overall"]["n"] == 3 * SPLITS["test"]
+    status = json.loads(call("fedcmr-server", "status", "--state", federation.server, "--json"))
+    assert [run["phase"] for run in status["runs"].values()] == ["finished"]
+    (release / "metrics.json").write_text("{}")
+    assert "metrics.json" in call(
+        "fedcmr", "verify", release, "--key", federation.public_key, code=1
+    )
+
+
+@pytest.mark.parametrize("fault", ["unenrolled", "wrong CA", "wrong host", "stopped"])
+def test_a_client_that_cannot_join_ends_with_5_and_one_line(
+    federation: Federation, fault: str
+) -> None:
+    folder = federation.add("a", enrol=fault != "unenrolled")
+    noise_dataset(folder / "dataset", "a", splits={"train": 2}, seed=0, preprocessing=SMALL)
+    experiment = federation.write(ONE_STEP)
+    command = [script("fedcmr-server"), "run", experiment, "--state", federation.server]
+    server = None
+    if fault != "stopped":
+        server = subprocess.Popen(
+            [str(part) for part in command], stderr=subprocess.PIPE, text=True
+        )
+        assert server.stderr is not None
+        while "listening on" not in server.stderr.readline():
+            assert server.poll() is None
+    options = []
+    if fault == "wrong CA":
+        other = Federation(federation.path / "other")
+        (folder / "ca.pem").write_bytes((other.server / "pki" / "ca.pem").read_bytes())
+    if fault == "wrong host":
+        options = ["--server", f"localhost:{federation.port}"]
+    printed = call("fedcmr-client", "start", "--site", folder, *options, code=5)
+    if server is not None:
+        server.terminate()
+        server.wait(timeout=30)
+    assert printed.startswith("error: ")
+    assert printed.count("\n") == 1
