@@ -1,23 +1,23 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from release_files import write
 
 from fedcmr.config import Experiment, ModelSettings
 from fedcmr.errors import ConfigurationError, FedcmrError
 from fedcmr.release.layout import CONTENT, METRICS, PROVENANCE
 from fedcmr.release.provenance import Provenance
 
-Write = Callable[..., Path]
+Keys = tuple[Path, Path]
 
 
-def test_equal_input_gives_equal_bytes(tmp_path: Path, write: Write) -> None:
-    one, other = write(tmp_path / "one"), write(tmp_path / "other")
+def test_equal_input_gives_equal_bytes(tmp_path: Path, keys: Keys) -> None:
+    one, other = write(tmp_path / "one", keys[0]), write(tmp_path / "other", keys[0])
     for name in CONTENT:
         assert (one / name).read_bytes() == (other / name).read_bytes(), name
 
@@ -52,46 +52,46 @@ def test_facts_are_written_as_given(
 
 @pytest.mark.parametrize("value", [torch.nan, torch.inf])
 def test_weights_that_are_not_finite_are_refused(
-    tmp_path: Path, write: Write, state: dict[str, torch.Tensor], value: float
+    tmp_path: Path, keys: Keys, state: dict[str, torch.Tensor], value: float
 ) -> None:
     broken = {name: tensor.clone() for name, tensor in state.items()}
     next(iter(broken.values())).view(-1)[-1] = value
     with pytest.raises(FedcmrError, match="not finite"):
-        write(tmp_path / "release", state=broken)
+        write(tmp_path / "release", keys[0], state=broken)
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("missing", ["overall", "threshold"])
 def test_without_evaluation_there_is_no_release(
-    tmp_path: Path, write: Write, results: dict[str, Any], missing: str
+    tmp_path: Path, keys: Keys, results: dict[str, Any], missing: str
 ) -> None:
     with pytest.raises(FedcmrError, match="no evaluation"):
-        write(tmp_path / "release", metrics=results | {missing: {}})
+        write(tmp_path / "release", keys[0], metrics=results | {missing: {}})
     assert not list(tmp_path.iterdir())
 
 
 def test_weights_of_another_model_leave_nothing_behind(
-    tmp_path: Path, write: Write, experiment: Experiment
+    tmp_path: Path, keys: Keys, experiment: Experiment
 ) -> None:
     other = experiment.model_copy(update={"model": ModelSettings(name="s_cnn")})
     with pytest.raises(FedcmrError, match="does not hold the weights"):
-        write(tmp_path / "release", experiment=other)
+        write(tmp_path / "release", keys[0], experiment=other)
     assert not list(tmp_path.iterdir())
 
 
-def test_a_missing_key_leaves_nothing_behind(tmp_path: Path, write: Write) -> None:
+def test_a_missing_key_leaves_nothing_behind(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="signing key"):
-        write(tmp_path / "release", signing_key=tmp_path / "none")
+        write(tmp_path / "release", tmp_path / "none")
     assert not list(tmp_path.iterdir())
 
 
-def test_a_release_is_never_overwritten(release: Path, write: Write) -> None:
+def test_a_release_is_never_overwritten(release: Path, keys: Keys) -> None:
     with pytest.raises(FedcmrError, match="already"):
-        write(release)
+        write(release, keys[0])
     assert len(list(release.parent.iterdir())) == 1
 
 
 def test_integer_buffers_are_left_out(
-    tmp_path: Path, write: Write, state: dict[str, torch.Tensor]
+    tmp_path: Path, keys: Keys, state: dict[str, torch.Tensor]
 ) -> None:
-    write(tmp_path / "release", state=state | {"bn.num_batches_tracked": torch.tensor(3)})
+    write(tmp_path / "release", keys[0], state=state | {"bn.num_batches_tracked": torch.tensor(3)})

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fedcmr.config import Experiment, load_settings
+from fedcmr.config import load_settings
 from fedcmr.evaluation.metrics import RESULTS, SUPPRESSED
 from fedcmr.release.description import Description
 from fedcmr.release.layout import CARD, METRICS, MODEL, REPORT
@@ -100,7 +100,7 @@ def test_all_suppressed_and_no_history_still_make_a_page(facts: tuple) -> None:
     assert "| All | suppressed |" in render_card(description, hidden, short)
 
 
-def test_words_of_a_site_stay_words(release: Path, experiment: Experiment) -> None:
+def test_words_of_a_site_stay_words(release: Path) -> None:
     report, card = (release / REPORT).read_text(), (release / CARD).read_text()
     assert "no answer &lt;b&gt;in&lt;/b&gt; | 60 s" in report
     assert r"no answer \<b\>in\</b\> \| 60 s" in card

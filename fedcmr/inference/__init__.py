@@ -1,0 +1,1 @@
+"""A release put to use on an export of one's own."""

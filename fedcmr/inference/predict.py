@@ -1,0 +1,104 @@
+"""Score the studies of a raw DICOM export with a release."""
+
+import math
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import torch
+
+from fedcmr.data.store import write_atomically
+from fedcmr.dicom.refusal import RefusedError
+from fedcmr.inference.result import CSV, JSON, Prediction, Predictions, as_csv, as_json
+from fedcmr.ingest.prepare import prepare
+from fedcmr.ingest.progress import Progress, counted, silent
+from fedcmr.ingest.scan import Export, scan_export
+from fedcmr.ingest.study import CineStudy, Exclusion, read_cine
+from fedcmr.release.open import OpenRelease, open_release
+from fedcmr.release.signing import verify
+from fedcmr.tasks.registry import task
+from fedcmr.types import StoredCine
+
+
+def predict(
+    release: Path,
+    dicom: Path,
+    out: Path,
+    *,
+    public_key: Path | None = None,
+    workers: int = 0,
+    progress: Progress | None = None,
+) -> Predictions:
+    """Write predictions.csv and predictions.json of an export into the folder `out`.
+
+    Header pass and preparation are those of ingest, with the preprocessing of the release. With
+    `public_key` the signature of the release is checked before anything else. A study that cannot
+    be taken gets a reason and no score.
+
+    Raises:
+        CheckFailed: the release is not what was signed, or cannot be opened.
+        ConfigurationError: the key or the settings of the release cannot be used.
+        DataError: there is nothing in `dicom`, or `out` cannot be written.
+    """
+    if public_key is not None:
+        verify(release, public_key)
+    opened = open_release(release)
+    progress = progress or silent
+    export = scan_export(dicom, workers=workers, progress=progress)
+    scored = counted(
+        (_predict_study(opened, dicom, study) for study in export.studies),
+        "scoring studies",
+        len(export.studies),
+        progress,
+    )
+    studies = sorted(
+        [*scored, *_without_cine(export)], key=lambda row: (row.folder, row.study_instance_uid)
+    )
+    predictions = Predictions(opened, public_key is not None, tuple(studies), export.exclusions)
+    write_atomically(out / CSV, as_csv(predictions))
+    write_atomically(out / JSON, as_json(predictions))
+    return predictions
+
+
+def score(release: OpenRelease, stored: StoredCine) -> float:
+    """Return the probability of class 1 for one prepared cine (Z, T, Y, X); nan if it overflows.
+
+    One study at a time on the CPU: its score does not depend on the others of the export.
+    """
+    of_task = task(release.experiment.task)
+    with torch.inference_mode():
+        logits = release.model(of_task.input(stored)[None])
+        return float(of_task.score(logits)[0])
+
+
+def _predict_study(release: OpenRelease, dicom: Path, study: CineStudy) -> Prediction:
+    paths = {frame.image.path for row in study.grid for frame in row}
+    uid, folder = study.study_uid, _folder(paths)
+    try:
+        prepared = prepare(read_cine(dicom, study), release.experiment.preprocessing)
+    except RefusedError as refusal:
+        return Prediction(uid, folder, None, None, study.flags, str(refusal))
+    value = score(release, prepared.array)
+    if not math.isfinite(value):
+        return Prediction(uid, folder, None, None, prepared.flags, "the model gives no number")
+    label = release.description.labels[value >= release.threshold]
+    return Prediction(uid, folder, value, label, prepared.flags, None)
+
+
+def _without_cine(export: Export) -> Iterator[Prediction]:
+    """Give a row for every study that was seen, but has no short-axis cine."""
+    taken = {(study.patient_id, study.study_uid) for study in export.studies}
+    others: dict[tuple[str, str], list[Exclusion]] = defaultdict(list)
+    for exclusion in export.exclusions:
+        key = (exclusion.patient_id, exclusion.study_uid)
+        if exclusion.study_uid and key not in taken:
+            others[key].append(exclusion)
+    for (_, uid), exclusions in others.items():
+        reasons = "; ".join(sorted({exclusion.reason for exclusion in exclusions}))
+        folder = _folder(path for exclusion in exclusions for path in exclusion.paths)
+        yield Prediction(uid, folder, None, None, (), f"no short-axis cine: {reasons}")
+
+
+def _folder(paths: Iterable[str]) -> str:
+    return os.path.commonpath([str(Path(path).parent) for path in paths])
