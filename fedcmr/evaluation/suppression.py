@@ -64,18 +64,19 @@ def _first_leak(
     """Return the printed groups whose combination gives a small group, or None."""
     if not shown:
         return None
-    cells = sorted(margins[("total",)])
-    names = sorted(shown)
-    printed = _indicators([margins[name] for name in names], cells)
-    for group in _candidates(margins, shown):
-        if not group or _is_large(group, table, minimum):
-            continue
-        wanted = _indicators([group], cells)[0]
-        weights = np.linalg.lstsq(printed.T, wanted, rcond=None)[0]
-        if np.abs(printed.T @ weights - wanted).max() < 1e-6:
-            used = {name for name, weight in zip(names, weights, strict=True) if abs(weight) > 1e-6}
-            return used - {("total",)} or used
-    return None
+    small = [g for g in _candidates(margins, shown) if g and not _is_large(g, table, minimum)]
+    if not small:
+        return None
+    cells, names = sorted(margins[("total",)]), sorted(shown)
+    printed = _indicators([margins[name] for name in names], cells).T
+    wanted = _indicators(small, cells).T
+    weights = np.linalg.lstsq(printed, wanted, rcond=None)[0]
+    leaks = np.flatnonzero(np.abs(printed @ weights - wanted).max(axis=0) < 1e-6)
+    if not len(leaks):
+        return None
+    of_first = np.abs(weights[:, leaks[0]])
+    used = {name for name, weight in zip(names, of_first, strict=True) if weight > 1e-6}
+    return used - {("total",)} or used
 
 
 def _candidates(margins: Mapping[Name, Group], shown: set[Name]) -> Iterator[Group]:
