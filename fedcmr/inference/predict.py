@@ -69,7 +69,8 @@ def score(release: OpenRelease, stored: StoredCine) -> float:
     of_task = task(release.experiment.task)
     with torch.inference_mode():
         logits = release.model(of_task.input(stored)[None])
-        return float(of_task.score(logits)[0])
+        # In double, as the scores that the threshold was chosen on.
+        return float(of_task.score(logits.double())[0])
 
 
 def _predict_study(release: OpenRelease, dicom: Path, study: CineStudy) -> Prediction:

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from model_signing import hashing, signing, verifying
 
-from fedcmr.errors import ConfigurationError, CheckFailed
+from fedcmr.errors import CheckFailed, ConfigurationError
 from fedcmr.release.layout import CONTENT, SIGNATURE, check_inventory
 
 
