@@ -1,4 +1,4 @@
-"""Frames of one study into acquisitions: same plane, matrix, spacing, component and echo.
+"""Frames of one study into acquisitions: same plane, matrix, spacing, contrast and echo.
 
 SeriesInstanceUID is not trusted: de-identification collapses it over scouts and cine, and some
 scanners give every slice its own. It only parts whole stacks from each other, and so does the
@@ -18,31 +18,23 @@ ECHO_TOLERANCE_MS = 0.3
 
 
 class _Kind(NamedTuple):
-    enhanced: bool
-    matrix: tuple[int, int]
-    component: Component
+    exact: tuple[bool, bool, int, int, Component]
+    """Enhanced, after inversion, rows, columns, component."""
     orientation: Orientation
     spacing: tuple[float, float]
     echo_ms: float | None
 
 
 def acquisitions(frames: Iterable[Frame]) -> list[list[Frame]]:
-    """Part the frames of one study, in an order that depends on their headers only."""
-    exact: dict[_Kind, list[Frame]] = defaultdict(list)
+    """Part the frames of one study, each part in the order of acquisition."""
+    by_kind: dict[_Kind, list[Frame]] = defaultdict(list)
     for image, frame in frames:
-        matrix = (image.layout.rows, image.layout.columns)
-        exact[
-            _Kind(
-                image.enhanced,
-                matrix,
-                frame.component,
-                frame.orientation,
-                frame.spacing,
-                frame.echo_ms,
-            )
-        ].append(Frame(image, frame))
+        layout = image.layout
+        exact = (image.enhanced, image.inversion, layout.rows, layout.columns, frame.component)
+        kind = _Kind(exact, frame.orientation, frame.spacing, frame.echo_ms)
+        by_kind[kind].append(Frame(image, frame))
     merged: list[tuple[_Kind, list[Frame]]] = []
-    for kind, members in sorted(exact.items(), key=lambda item: _path_order(item[1])):
+    for kind, members in sorted(by_kind.items(), key=lambda item: _path_order(item[1])):
         home = next((group for other, group in merged if _alike(kind, other)), None)
         if home is None:
             merged.append((kind, members))
@@ -69,9 +61,7 @@ def _path_order(frames: Sequence[Frame]) -> tuple[str, int]:
 
 
 def _alike(a: _Kind, b: _Kind) -> bool:
-    if (a.enhanced, a.matrix, a.component) != (b.enhanced, b.matrix, b.component):
-        return False
-    if (a.echo_ms is None) != (b.echo_ms is None):
+    if a.exact != b.exact or (a.echo_ms is None) != (b.echo_ms is None):
         return False
     return (
         same_orientation(a.orientation, b.orientation)

@@ -31,14 +31,17 @@ def over_one_beat(
     Between the last frame and the first of the next beat the interpolation goes round.
     """
     count = len(times_ms)
-    around = np.concatenate(([times_ms[-1] - rr_ms], times_ms, [times_ms[0] + rr_ms]))
+    # a late start puts the last frames into the next beat
+    order = np.argsort(times_ms % rr_ms, kind="stable")
+    within = (times_ms % rr_ms)[order]
+    around = np.concatenate(([within[-1] - rr_ms], within, [within[0] + rr_ms]))
     wanted = np.arange(phases) * (rr_ms / phases)
     after = np.clip(np.searchsorted(around, wanted, side="right"), 1, count + 1)
     share = np.clip((wanted - around[after - 1]) / (around[after] - around[after - 1]), 0, 1)
     out = np.empty((phases, *frames.shape[1:]), np.float32)
     for t, (right, part) in enumerate(zip(after, share, strict=True)):
-        np.multiply(frames[(right - 2) % count], np.float32(1 - part), out=out[t])
-        out[t] += frames[(right - 1) % count] * np.float32(part)
+        np.multiply(frames[order[(right - 2) % count]], np.float32(1 - part), out=out[t])
+        out[t] += frames[order[(right - 1) % count]] * np.float32(part)
     return out
 
 

@@ -22,7 +22,7 @@ VENDORS = {
 
 MODELS = (
     # GE
-    *("Signa HDx", "Signa HDxt", "Signa Excite", "Signa Explorer", "Signa Artist"),
+    *("Signa HDxt", "Signa HDx", "Signa Excite", "Signa Explorer", "Signa Artist"),
     *("Signa Architect", "Signa Premier", "Signa Voyager", "Signa Pioneer", "Signa Hero"),
     *("Genesis Signa", "Discovery MR450", "Discovery MR750w", "Discovery MR750"),
     *("Optima MR360", "Optima MR450w", "Signa"),
