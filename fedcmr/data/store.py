@@ -25,6 +25,8 @@ MANIFEST = "dataset.yaml"
 INDEX = "index.csv"
 EXCLUSIONS = "exclusions.csv"
 STUDIES = "studies"
+PARTIAL = ".partial"
+"""Ending of a file that is being written; one that a kill left behind is written over."""
 EXCLUSION_COLUMNS = ("scope", "code", "reason", "study", "files", "frames", "locator")
 
 
@@ -198,7 +200,7 @@ def write_atomically(path: Path, content: bytes | memoryview) -> None:
     Raises:
         DataError: the disk is full, or the folder may not be written.
     """
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial = path.with_name(f".{path.name}{PARTIAL}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with partial.open("wb") as file:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TextIO
 
 from fedcmr.config import Preprocessing, Settings, load_settings
-from fedcmr.data.store import MANIFEST, Manifest, write_atomically
+from fedcmr.data.store import MANIFEST, PARTIAL, Manifest, write_atomically
 from fedcmr.errors import DataError
 
 MARKER = "unfinished.yaml"
@@ -71,7 +71,7 @@ def _found(out: Path) -> Started | None:
         return Started(
             preprocessing=manifest.preprocessing, key_fingerprint=manifest.key_fingerprint
         )
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+    if out.exists() and not (out.is_dir() and all(p.suffix == PARTIAL for p in out.iterdir())):
         raise DataError("not a data set, and not empty", where=str(out), fix="give another --out")
     return None
 
