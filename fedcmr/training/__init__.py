@@ -1,0 +1,1 @@
+"""Training: one loop for a site's round and for a run without federation."""

@@ -1,0 +1,89 @@
+"""One federated round at a site."""
+
+import math
+import time
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from fedcmr.config import TrainingSettings
+from fedcmr.data.samples import Samples
+from fedcmr.data.store import Dataset
+from fedcmr.tasks.task import Task
+from fedcmr.training.device import visible_devices
+from fedcmr.training.trainer import Trainer
+from fedcmr.training.world import World, on_devices
+
+
+@dataclass(frozen=True)
+class RoundResult:
+    """What a round did besides changing the weights."""
+
+    examples: int
+    """Labelled training studies: the weight of this site in the average."""
+    steps: int
+    """Optimiser steps."""
+    loss: float
+    """Mean training loss of the last epoch, nats; 0 without a study."""
+    seconds: float
+
+
+def train_round(
+    model: nn.Module,
+    task: Task,
+    dataset: Dataset,
+    settings: TrainingSettings,
+    *,
+    start_step: int,
+    epochs: int,
+    proximal_mu: float = 0.0,
+    device: torch.device | None = None,
+) -> RoundResult:
+    """Train `model` in place on the labelled studies of the training split.
+
+    The optimiser starts afresh each round: sites keep no state between rounds, and moments gathered
+    on a site's own weights do not belong to the averaged ones. The learning rate follows the
+    global step, the order of studies `(seed, step)`; on a CPU the same call gives the same bits.
+    A site without a labelled study returns the weights as they are, with `examples=0`.
+
+    Args:
+        model: in any device's memory; comes back to it.
+        task: label, input and loss.
+        dataset: of this site.
+        settings: of the experiment.
+        start_step: global steps before this round.
+        epochs: passes over the studies.
+        proximal_mu: FedProx term towards the weights at the start of the round.
+        device: one device instead of every visible GPU.
+
+    Raises:
+        DataError: an array cannot be read.
+        ConfigurationError: the precision is not available on the device.
+    """
+    started = time.perf_counter()
+    devices = visible_devices() if device is None else (device,)
+    examples, steps, loss = on_devices(
+        _round, devices, model, task, dataset, settings, start_step, epochs, proximal_mu
+    )
+    return RoundResult(examples, steps, loss, time.perf_counter() - started)
+
+
+def _round(
+    world: World,
+    model: nn.Module,
+    task: Task,
+    dataset: Dataset,
+    settings: TrainingSettings,
+    start_step: int,
+    epochs: int,
+    proximal_mu: float,
+) -> tuple[int, int, float]:
+    samples = Samples(dataset, "train", task.label, world.device)
+    if len(samples) == 0:
+        return 0, 0, 0.0
+    trainer = Trainer(model, task, settings, world, step=start_step, proximal_mu=proximal_mu)
+    loss = math.nan
+    for _ in range(epochs):
+        loss = trainer.epoch(samples)
+    return len(samples), trainer.step - start_step, loss

@@ -1,0 +1,118 @@
+"""The one training loop: epochs of logical batches, each the exact mean over its studies."""
+
+import numpy as np
+import torch
+from torch import Generator, Tensor, nn
+
+from fedcmr.config import TrainingSettings
+from fedcmr.data.samples import Samples
+from fedcmr.data.transforms import apply_poses, draw_poses
+from fedcmr.tasks.task import Task
+from fedcmr.training.device import choose_precision
+from fedcmr.training.optimizer import learning_rate, make_optimizer
+from fedcmr.training.world import World
+
+FIRST_LOSS_SCALE = 1024.0
+"""For fp16. PyTorch's 65536 would skip the first steps, which may be all that a round has."""
+
+
+class Trainer:
+    """A network with its optimiser and global step.
+
+    Args:
+        model: on `world.device`.
+        task: input and loss.
+        settings: optimiser, batch sizes, augmentation, precision, seed.
+        world: this process among those that share a batch.
+        step: global steps done before; decides the learning rate and the order of studies.
+        proximal_mu: FedProx (Li et al., MLSys 2020): adds mu/2 ||w - w0||^2 to the loss, w0 being
+            the weights at the start.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        task: Task,
+        settings: TrainingSettings,
+        world: World,
+        *,
+        step: int = 0,
+        proximal_mu: float = 0.0,
+    ) -> None:
+        self.model = model
+        self.step = step
+        self.optimizer = make_optimizer(model.parameters(), settings)
+        self._task = task
+        self._settings = settings
+        self._world = world
+        self._precision = choose_precision(settings.precision, world.device)
+        self.scaler = torch.amp.GradScaler(
+            world.device.type, init_scale=FIRST_LOSS_SCALE, enabled=self._precision.scaled
+        )
+        self._proximal_mu = proximal_mu
+        self._start = (
+            [parameter.detach().clone() for parameter in model.parameters()] if proximal_mu else []
+        )
+
+    def epoch(self, samples: Samples) -> float:
+        """See every study once; return the mean loss (without the proximal term).
+
+        Raises:
+            DataError: an array cannot be read.
+        """
+        self.model.train()
+        order, drawn = shuffled(len(samples), self._settings.seed, self.step)
+        poses = drawn if self._settings.augment == "flip_rotate" else None
+        total = torch.zeros((), dtype=torch.float64, device=self._world.device)
+        for batch in order.split(self._settings.batch_size):
+            total += self._accumulate(samples, batch, poses)
+            self._update()
+        self._world.add_up([total])
+        return float(total) / len(samples)
+
+    def _accumulate(self, samples: Samples, batch: Tensor, poses: Tensor | None) -> Tensor:
+        """Add the gradient of the mean loss of `batch` and return this process' sum of losses."""
+        total = torch.zeros((), dtype=torch.float64, device=self._world.device)
+        for indices in self._world.share(batch).split(self._settings.micro_batch):
+            if len(indices) == 0:  # fewer studies in the batch than processes
+                continue
+            x = self._task.input(samples.cines(indices))
+            if poses is not None:
+                x = apply_poses(x, poses[indices])
+            with torch.autocast(
+                x.device.type,
+                self._precision.autocast,
+                enabled=self._precision.autocast is not None,
+            ):
+                logits = self.model(x)
+            losses = self._task.loss(logits.float(), samples.targets[indices.to(x.device)])
+            self.scaler.scale(losses.sum() / len(batch)).backward()
+            total += losses.detach().sum()
+        return total
+
+    def _update(self) -> None:
+        if self._world.size > 1:
+            for parameter in self.model.parameters():
+                if parameter.grad is None:
+                    parameter.grad = torch.zeros_like(parameter)
+            self._world.add_up([p.grad for p in self.model.parameters() if p.grad is not None])
+        self.scaler.unscale_(self.optimizer)
+        for parameter, start in zip(self.model.parameters(), self._start, strict=False):
+            if parameter.grad is not None:
+                parameter.grad.add_(parameter.detach() - start, alpha=self._proximal_mu)
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(self._settings, self.step)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.optimizer.zero_grad()
+        self.step += 1
+
+
+def shuffled(count: int, seed: int, step: int) -> tuple[Tensor, Tensor]:
+    """Return an order of studies and a pose for each, (count,) both.
+
+    They depend on seed and step alone, so that a run can go on from any step.
+    """
+    mixed = np.random.SeedSequence([seed, step]).generate_state(1, np.uint64)[0]
+    generator = Generator().manual_seed(int(mixed))
+    return torch.randperm(count, generator=generator), draw_poses(count, generator)

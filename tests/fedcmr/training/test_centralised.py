@@ -1,0 +1,87 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from fedcmr.config import TrainingSettings
+from fedcmr.errors import ConfigurationError, DataError
+from fedcmr.tasks.scar import SCAR
+from fedcmr.training.centralised import CHECKPOINT, HISTORY, History, train_centralised
+
+CPU = torch.device("cpu")
+ROWS = [(i, i % 2, ("train", "train", "validation")[i % 3]) for i in range(12)]
+ADAM = TrainingSettings(learning_rate=1e-3, batch_size=4, epochs=6, patience=3)
+
+
+def run(
+    model: Any, dataset: Any, out: Path, settings: TrainingSettings = ADAM, **more: Any
+) -> History:
+    return train_centralised(
+        model, SCAR, dataset, settings, out, **({"fingerprint": "a", "device": CPU} | more)
+    )
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_an_interrupted_run_ends_with_the_same_bits(
+    make_dataset: Any, make_model: Any, tmp_path: Path, optimizer: str
+) -> None:
+    dataset, straight, resumed = make_dataset("site", ROWS), make_model(), make_model()
+    settings = ADAM.model_copy(update={"optimizer": optimizer, "patience": 100})
+    whole = run(straight, dataset, tmp_path / "a", settings)
+    run(resumed, dataset, tmp_path / "b", settings, epochs=2)
+    again = make_model()
+    rest = run(again, dataset, tmp_path / "b", settings)
+    assert len(whole.epochs) == 6
+    assert [e.validation_loss for e in whole.epochs] == [e.validation_loss for e in rest.epochs]
+    assert whole.best_epoch == rest.best_epoch
+    for first, second in zip(straight.parameters(), again.parameters(), strict=True):
+        assert torch.equal(first, second)
+
+
+def test_stops_after_patience_and_returns_the_best_weights(
+    make_dataset: Any, make_model: Any, tmp_path: Path
+) -> None:
+    dataset, model = make_dataset("site", ROWS), make_model()
+    unsteady = TrainingSettings(
+        optimizer="sgd", learning_rate=1.0, batch_size=2, epochs=40, patience=2
+    )
+    history = run(model, dataset, tmp_path, unsteady)
+    losses = [epoch.validation_loss for epoch in history.epochs]
+    assert len(losses) == history.best_epoch + 2 < 40
+    assert min(losses) == losses[history.best_epoch - 1]
+    from fedcmr.training.scoring import score
+
+    assert float(score(model, SCAR, dataset, "validation").losses.mean()) == min(losses)
+    table = (tmp_path / HISTORY).read_text().splitlines()
+    assert table[0] == "epoch,steps,train_loss,validation_loss,seconds"
+    assert len(table) == len(losses) + 1
+
+
+def test_another_run_is_refused(make_dataset: Any, make_model: Any, tmp_path: Path) -> None:
+    dataset = make_dataset("site", ROWS)
+    run(make_model(), dataset, tmp_path, epochs=1)
+    with pytest.raises(ConfigurationError, match="another experiment or data set"):
+        run(make_model(), dataset, tmp_path, fingerprint="b")
+
+
+def test_a_damaged_checkpoint_is_refused(
+    make_dataset: Any, make_model: Any, tmp_path: Path
+) -> None:
+    (tmp_path / CHECKPOINT).write_bytes(b"\x08\0\0\0\0\0\0\0{}      ")
+    with pytest.raises(DataError, match="checkpoint cannot be read"):
+        run(make_model(), make_dataset("site", ROWS), tmp_path)
+
+
+def test_a_split_without_labels_is_refused(
+    make_dataset: Any, make_model: Any, tmp_path: Path
+) -> None:
+    rows = [(0, 1, "train"), (1, None, "validation")]
+    with pytest.raises(DataError, match="no labelled study in the validation split"):
+        run(make_model(), make_dataset("site", rows), tmp_path)
+
+
+def test_divergence_ends_in_one_line(make_dataset: Any, make_model: Any, tmp_path: Path) -> None:
+    wild = ADAM.model_copy(update={"optimizer": "sgd", "learning_rate": 1e30})
+    with pytest.raises(DataError, match="training diverged"):
+        run(make_model(), make_dataset("site", ROWS), tmp_path, wild)
