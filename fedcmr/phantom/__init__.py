@@ -1,0 +1,1 @@
+"""Synthetic short-axis hearts, written as the DICOM exports that scanners write."""
