@@ -1,0 +1,97 @@
+"""A machine without internet: install from the wheelhouse, start as the unit does, take part."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from processes import SMALL, Federation, noise_dataset
+from unit_files import DEPLOY, UNITS, command, environment
+
+# The wheels come from pip's cache; a first download may take minutes.
+pytestmark = pytest.mark.timeout(900)
+
+
+def bare_environment() -> dict[str, str]:
+    """No index, no extra folder of wheels, whatever this machine's pip is told otherwise."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
+    return kept | {"PIP_CONFIG_FILE": os.devnull, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+
+
+@pytest.fixture(scope="module")
+def wheelhouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("offline") / "wheelhouse"
+    environment = os.environ | {"PYTHON": sys.executable}
+    subprocess.run([DEPLOY / "wheelhouse.sh", folder], env=environment, check=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def prefix(wheelhouse: Path) -> Path:
+    prefix = wheelhouse.parent / "fedcmr"
+    subprocess.run([sys.executable, "-m", "venv", prefix], check=True)
+    pip = [prefix / "bin" / "pip", "install", "--quiet", "--no-compile"]
+    offline = ["--no-index", "--find-links", wheelhouse, "fedcmr"]
+    subprocess.run([*pip, *offline], env=bare_environment(), check=True)
+    return prefix
+
+
+@contextmanager
+def started(prefix: Path, site: Path, cache: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """The client with the command and the environment of the unit, and no other."""
+    unit = UNITS["client"]
+    folders = {"FEDCMR_SITE": str(site), "HOME": str(cache)}
+    assert folders.keys() < environment(unit).keys()
+    with (site / "log").open("wb") as log:
+        process = subprocess.Popen(
+            command(unit, prefix), env=environment(unit) | folders, stderr=log, cwd="/"
+        )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_the_wheelhouse_is_complete_and_pinned(wheelhouse: Path) -> None:
+    subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=wheelhouse, check=True)
+    names = {path.name for path in wheelhouse.iterdir()}
+    assert {name.rpartition(".")[2] for name in names} == {"whl", "SHA256SUMS"}
+    found = {tuple(name.split("-")[:2]) for name in names}
+    assert ("flwr", "1.41.0") in found
+    assert "fedcmr" in {name for name, *_ in found}
+
+
+def test_a_filled_folder_is_not_mixed_with_an_older_one(wheelhouse: Path) -> None:
+    done = subprocess.run(
+        [DEPLOY / "wheelhouse.sh", wheelhouse], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert "remove it first" in done.stderr
+
+
+def test_a_site_from_the_wheelhouse_joins_as_its_unit_starts_it(
+    prefix: Path, tmp_path: Path
+) -> None:
+    federation = Federation(tmp_path)
+    site = federation.add("one")
+    splits = {"train": 4, "validation": 4, "test": 4}
+    noise_dataset(site / "dataset", "a", splits=splits, seed=1, preprocessing=SMALL)
+    (tmp_path / "cache").mkdir()
+    experiment = federation.write(
+        {
+            "model": {"name": "s_cnn"},
+            "federation": {"rounds": 1, "min_sites": 1, "site_wait_s": 120},
+            "evaluation": {"min_class_count": 1},
+        }
+    )
+    with started(prefix, site, tmp_path / "cache") as client:
+        federation.run(experiment)
+        assert client.poll() is None, "a site waits for the next experiment"
+        client.terminate()
+        assert client.wait(timeout=60) == 0
+    assert "round 1: trained 1 steps on 4 studies" in (site / "log").read_text("utf-8")
+    assert (federation.release() / "model.safetensors").is_file()
