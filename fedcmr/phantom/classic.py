@@ -1,6 +1,7 @@
 """Classic MR Image Storage: one image a file (DICOM PS3.3 A.4)."""
 
 from collections.abc import Iterator
+from itertools import groupby
 
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
@@ -37,8 +38,14 @@ _PIXEL_DATA = 0x7FE00010
 def classic_files(study: Study, series: Series) -> Iterator[tuple[int, bytes]]:
     """Yield instance number and bytes of every file of a series."""
     stamp = Stamp(_constant(study, series), study.export.syntax)
-    for instance, image in enumerate(series.images, start=1):
-        yield instance, stamp.file(_varying(study, series, image, instance))
+    numbered = enumerate(series.images, start=1)
+    for _, images in groupby(
+        numbered, lambda item: (item[1].slice, item[1].component, item[1].acquired_s)
+    ):
+        of_slice = None
+        for instance, image in images:
+            of_slice = of_slice or stamp.fill(_of_slice(study, image))
+            yield instance, of_slice.file(_of_phase(study, series, image, instance))
 
 
 def _constant(study: Study, series: Series) -> Dataset:
@@ -68,24 +75,29 @@ def _constant(study: Study, series: Series) -> Dataset:
     return dataset
 
 
-def _varying(study: Study, series: Series, image: Image, instance: int) -> Dataset:
-    scanner = study.acquisition.scanner
+def _of_slice(study: Study, image: Image) -> Dataset:
     dataset = Dataset()
-    dataset.SOPInstanceUID = study.person.uid("image", series.number, instance)
-    dataset.ImageType = list(IMAGE_TYPES[scanner.vendor][image.component])
+    dataset.ImageType = list(IMAGE_TYPES[study.acquisition.scanner.vendor][image.component])
     dataset.AcquisitionTime = clock(study, image.acquired_s)
     dataset.ContentTime = clock(study, image.acquired_s + 10)
     if image.trigger_ms is not None:
-        dataset.TriggerTime = image.trigger_ms
         dataset.NominalInterval = round(image.rr_ms)
         dataset.HeartRate = round(MS_PER_MINUTE / image.rr_ms)
-    dataset.InstanceNumber = instance
     dataset.ImagePositionPatient = [round(value, 6) for value in image.position]
     dataset.ImageOrientationPatient = [round(value, 6) for value in image.orientation]
     dataset.SliceLocation = round(image.slice_location, 4)
     if (image.slope, image.intercept) != (1.0, 0.0):
         dataset.RescaleSlope, dataset.RescaleIntercept = image.slope, image.intercept
         dataset.RescaleType = "normalized"
+    return dataset
+
+
+def _of_phase(study: Study, series: Series, image: Image, instance: int) -> Dataset:
+    dataset = Dataset()
+    dataset.SOPInstanceUID = study.person.uid("image", series.number, instance)
+    if image.trigger_ms is not None:
+        dataset.TriggerTime = image.trigger_ms
+    dataset.InstanceNumber = instance
     dataset.add(_pixel_data(study, image.pixels))
     return dataset
 

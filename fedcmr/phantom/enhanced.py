@@ -1,6 +1,6 @@
 """Enhanced MR Image Storage: many frames a file (DICOM PS3.3 A.36)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 from pydicom.dataelem import DataElement
@@ -15,28 +15,45 @@ from fedcmr.phantom.study import Study
 
 COMPONENTS: dict[Component, str] = {"magnitude": "MAGNITUDE", "phase": "PHASE", "real": "REAL"}
 
+DIMENSIONS = (0x00209056, 0x00209057, 0x00209128)
+"""StackID, InStackPositionNumber, TemporalPositionIndex."""
+
 _PIXEL_DATA = 0x7FE00010
 
 
 def enhanced_files(study: Study, series: Series) -> Iterator[tuple[int, bytes]]:
     """Yield instance number and bytes: all frames in one file, or a file for each time point."""
-    groups = [list(series.images)]
+    objects = [list(series.images)]
     if study.export.layout == "enhanced_per_time" and series.phases > 1:
-        groups = [
+        objects = [
             [image for image in series.images if image.phase == phase]
             for phase in range(series.phases)
         ]
-    stamp = Stamp(_constant(study, series), study.export.syntax)
-    for instance, images in enumerate(groups, start=1):
-        yield instance, stamp.file(_varying(study, series, images, instance))
+    alike = _shared_groups(series)
+    constant = _constant(study, series)
+    constant.SharedFunctionalGroupsSequence = Items([_shared(series, alike)])
+    stamp = Stamp(constant, study.export.syntax)
+    for instance, images in enumerate(objects, start=1):
+        dataset = Dataset()
+        dataset.SOPInstanceUID = study.person.uid("image", series.number, instance)
+        dataset.InstanceNumber = instance
+        dataset.AcquisitionDateTime = _moment(study, images[0])
+        dataset.ContentTime = clock(study, images[0].acquired_s + 10)
+        dataset.NumberOfFrames = len(images)
+        dataset.PerFrameFunctionalGroupsSequence = Items(
+            [_frame(study, image, alike) for image in images]
+        )
+        pixels = np.stack([image.pixels for image in images])
+        dataset.add(DataElement(_PIXEL_DATA, "OW", pixels.tobytes()))
+        yield instance, stamp.file(dataset)
 
 
 def _constant(study: Study, series: Series) -> Dataset:
     dataset = header(study, series)
     dataset.SOPClassUID = EnhancedMRImageStorage
-    component = COMPONENTS[series.images[0].component]
     dataset.ImageType = ["ORIGINAL", "PRIMARY", "CARDIAC", "NONE"]
-    dataset.ComplexImageComponent = component
+    dataset.ComplexImageComponent = COMPONENTS[series.images[0].component]
+    dataset.AcquisitionNumber = 1
     dataset.AcquisitionContrast = "UNKNOWN"
     dataset.VolumetricProperties = "VOLUME"
     dataset.PixelPresentation = "MONOCHROME"
@@ -47,19 +64,18 @@ def _constant(study: Study, series: Series) -> Dataset:
     dataset.BurnedInAnnotation = "NO"
     dataset.LossyImageCompression = "00"
     organization = study.person.uid("dimensions", series.number)
-    dataset.DimensionOrganizationSequence = Items([_item(DimensionOrganizationUID=organization)])
-    pointers = (0x00209056, 0x00209057, 0x00209153)
+    dataset.DimensionOrganizationSequence = _one(DimensionOrganizationUID=organization)
     dataset.DimensionIndexSequence = Items(
         [
             _item(DimensionOrganizationUID=organization, DimensionIndexPointer=pointer)
-            for pointer in pointers
+            for pointer in DIMENSIONS
         ]
     )
-    dataset.SharedFunctionalGroupsSequence = Items([_shared(series)])
     return dataset
 
 
-def _shared(series: Series) -> Dataset:
+def _shared(series: Series, alike: frozenset[str]) -> Dataset:
+    """Return the groups of the sequence and those in which all frames agree."""
     shared = Dataset()
     shared.PixelMeasuresSequence = _one(
         SliceThickness=series.thickness_mm,
@@ -76,29 +92,14 @@ def _shared(series: Series) -> Dataset:
         if inversion is None
         else _one(InversionRecovery="YES", InversionTimes=inversion)
     )
-    if _one_plane(series):
-        shared.PlaneOrientationSequence = _orientation(series.images[0])
+    shared.FrameVOILUTSequence = _one(WindowCenter=500, WindowWidth=1000)
+    for keyword, elements in _groups(series.images[0]).items():
+        if keyword in alike:
+            setattr(shared, keyword, _one(**elements))
     return shared
 
 
-def _varying(study: Study, series: Series, images: Sequence[Image], instance: int) -> Dataset:
-    dataset = Dataset()
-    dataset.SOPInstanceUID = study.person.uid("image", series.number, instance)
-    dataset.InstanceNumber = instance
-    dataset.AcquisitionNumber = 1
-    dataset.AcquisitionDateTime = _moment(study, images[0])
-    dataset.ContentTime = clock(study, images[0].acquired_s + 10)
-    dataset.NumberOfFrames = len(images)
-    oriented = _one_plane(series)
-    dataset.PerFrameFunctionalGroupsSequence = Items(
-        [_frame(study, image, oriented=oriented) for image in images]
-    )
-    pixels = np.stack([image.pixels for image in images])
-    dataset.add(DataElement(_PIXEL_DATA, "OW", pixels.tobytes()))
-    return dataset
-
-
-def _frame(study: Study, image: Image, *, oriented: bool) -> Dataset:
+def _frame(study: Study, image: Image, alike: frozenset[str]) -> Dataset:
     frame = Dataset()
     frame.FrameContentSequence = _one(
         FrameAcquisitionDateTime=_moment(study, image),
@@ -107,34 +108,48 @@ def _frame(study: Study, image: Image, *, oriented: bool) -> Dataset:
         TemporalPositionIndex=image.phase + 1,
         DimensionIndexValues=[1, image.slice + 1, image.phase + 1],
     )
-    frame.PlanePositionSequence = _one(
-        ImagePositionPatient=[round(value, 6) for value in image.position]
-    )
-    if not oriented:
-        frame.PlaneOrientationSequence = _orientation(image)
-    if image.trigger_ms is not None:
-        frame.CardiacSynchronizationSequence = _one(
-            NominalCardiacTriggerDelayTime=image.trigger_ms,
-            ActualCardiacTriggerDelayTime=image.trigger_ms,
-            RRIntervalTimeNominal=image.rr_ms,
-        )
-    frame.MRImageFrameTypeSequence = _one(
-        FrameType=["ORIGINAL", "PRIMARY", "CARDIAC", "NONE"],
-        ComplexImageComponent=COMPONENTS[image.component],
-    )
-    frame.PixelValueTransformationSequence = _one(
-        RescaleIntercept=image.intercept, RescaleSlope=image.slope, RescaleType="US"
-    )
-    frame.FrameVOILUTSequence = _one(WindowCenter=500, WindowWidth=1000)
+    for keyword, elements in _groups(image).items():
+        if keyword not in alike:
+            setattr(frame, keyword, _one(**elements))
     return frame
 
 
-def _one_plane(series: Series) -> bool:
-    return len({image.orientation for image in series.images}) == 1
+def _groups(image: Image) -> dict[str, dict[str, object]]:
+    """Return the functional groups that may differ between frames, with their elements."""
+    groups: dict[str, dict[str, object]] = {
+        "PlanePositionSequence": {
+            "ImagePositionPatient": [round(value, 6) for value in image.position]
+        },
+        "PlaneOrientationSequence": {
+            "ImageOrientationPatient": [round(value, 6) for value in image.orientation]
+        },
+        "MRImageFrameTypeSequence": {
+            "FrameType": ["ORIGINAL", "PRIMARY", "CARDIAC", "NONE"],
+            "ComplexImageComponent": COMPONENTS[image.component],
+        },
+        "PixelValueTransformationSequence": {
+            "RescaleIntercept": image.intercept,
+            "RescaleSlope": image.slope,
+            "RescaleType": "US",
+        },
+    }
+    if image.trigger_ms is not None:
+        groups["CardiacSynchronizationSequence"] = {
+            "NominalCardiacTriggerDelayTime": image.trigger_ms,
+            "ActualCardiacTriggerDelayTime": image.trigger_ms,
+            "RRIntervalTimeNominal": image.rr_ms,
+        }
+    return groups
 
 
-def _orientation(image: Image) -> Items:
-    return _one(ImageOrientationPatient=[round(value, 6) for value in image.orientation])
+def _shared_groups(series: Series) -> frozenset[str]:
+    first = _groups(series.images[0])
+    return frozenset(
+        keyword
+        for keyword, elements in first.items()
+        if keyword != "PlanePositionSequence"
+        and all(_groups(image)[keyword] == elements for image in series.images)
+    )
 
 
 def _moment(study: Study, image: Image) -> str:

@@ -5,6 +5,7 @@ several times as long as rendering the hearts.
 """
 
 from collections.abc import Iterable
+from copy import copy
 
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileMetaDataset
@@ -28,7 +29,7 @@ class Stamp:
 
     def __init__(self, constant: Dataset, syntax: UID) -> None:
         self._implicit = syntax.is_implicit_VR
-        self._constant = list(self._encode(constant))
+        self._constant = tuple(self._encode(constant))
         meta = FileMetaDataset()
         meta.MediaStorageSOPClassUID = constant.SOPClassUID
         meta.MediaStorageSOPInstanceUID = UID(_PLACEHOLDER)
@@ -38,6 +39,12 @@ class Stamp:
         buffer = DicomBytesIO()
         write_file_meta_info(buffer, meta)
         self._before, self._after = buffer.getvalue().split(_PLACEHOLDER.encode())
+
+    def fill(self, constant: Dataset) -> "Stamp":
+        """Return a stamp with fewer holes."""
+        filled = copy(self)
+        filled._constant = (*self._constant, *self._encode(constant))
+        return filled
 
     def file(self, varying: Dataset) -> bytes:
         """Return the bytes of a file with these further elements, SOPInstanceUID among them."""
