@@ -77,7 +77,8 @@ class FederationSettings(Settings):
     strategy: Literal["fedavg", "fedprox"] = "fedavg"
     proximal_mu: float = Field(0.0, ge=0)
     min_sites: int = Field(2, ge=1, description="sites that must answer for a round to count")
-    round_timeout_s: float = Field(3600, gt=0)
+    site_wait_s: float = Field(86_400, gt=0, description="how long to wait for min_sites")
+    round_timeout_s: float = Field(3600, gt=0, description="a slower site misses the round")
     select: Literal["last", "best_validation"] = Field(
         "best_validation", description="which round's weights are released"
     )
