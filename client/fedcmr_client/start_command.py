@@ -74,4 +74,3 @@ def _work(folder: SiteFolder, wait: bool) -> None:
     finally:
         if health is not None:
             health.stop(grace=None)
-        log.info("stopped")
