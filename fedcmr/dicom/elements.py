@@ -1,33 +1,52 @@
-"""Values of a pydicom data set straight from their bytes, without pydicom's value objects.
+"""Values of header elements straight from their bytes, without pydicom's value objects.
 
-A header pass over an export is bound by the making of those objects; see docs on speed.
+A header pass over an export is bound by the making of those objects.
 """
 
 import math
 import struct
+from collections.abc import Mapping
+from typing import Self
 
+from pydicom.charset import convert_encodings, decode_bytes
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
+from pydicom.multival import MultiValue
+
+from fedcmr.dicom import tags
 
 
 class Elements:
     """Typed look-up by tag; a missing or malformed value reads as empty."""
 
-    def __init__(self, dataset: Dataset, *, big_endian: bool = False) -> None:
+    def __init__(
+        self, raw: Mapping[int, bytes], dataset: Dataset | None = None, *, big_endian: bool = False
+    ) -> None:
+        self._raw = raw
         self._dataset = dataset
         self._big_endian = big_endian
-        self._raw = {
+
+    @classmethod
+    def of(cls, dataset: Dataset, *, big_endian: bool = False) -> Self:
+        """Return the elements of a data set as pydicom read it."""
+        raw = {
             int(element.tag): element.value or b""
             for element in dataset.values()
             if isinstance(element, RawDataElement)
         }
+        names = dataset.get(tags.SPECIFIC_CHARACTER_SET)
+        if names is not None:  # pydicom needs it at once, so it is not raw any more
+            values = names.value if isinstance(names.value, MultiValue) else [names.value or ""]
+            raw[tags.SPECIFIC_CHARACTER_SET] = "\\".join(values).encode()
+        return cls(raw, dataset, big_endian=big_endian)
 
     def text(self, tag: int) -> str:
         """Return the whole value, trimmed; values are parted by a backslash."""
         value = self._raw.get(tag, b"")
-        if not value.isascii():
-            value = str(self._dataset[tag].value).encode()
-        return value.decode().strip(" \0")
+        if value.isascii():
+            return value.decode("ascii").strip(" \0")
+        names = convert_encodings(list(self.texts(tags.SPECIFIC_CHARACTER_SET)))
+        return decode_bytes(value, names, set()).strip(" \0")
 
     def texts(self, tag: int) -> tuple[str, ...]:
         """Return the values, trimmed."""
@@ -63,6 +82,6 @@ class Elements:
 
     def items(self, tag: int) -> list["Elements"]:
         """Return the items of a sequence."""
-        element = self._dataset.get(tag)
+        element = self._dataset.get(tag) if self._dataset is not None else None
         items = element.value if element is not None and element.VR == "SQ" else ()
-        return [Elements(item, big_endian=self._big_endian) for item in items]
+        return [Elements.of(item, big_endian=self._big_endian) for item in items]

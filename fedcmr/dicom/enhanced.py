@@ -6,8 +6,6 @@ puts a whole scan into one object, Siemens XA one time point into each.
 
 from collections.abc import Iterator
 
-from pydicom.dataset import Dataset
-
 from fedcmr.dicom import tags
 from fedcmr.dicom.elements import Elements
 from fedcmr.dicom.frame import (
@@ -20,7 +18,7 @@ from fedcmr.dicom.frame import (
     spacing_of,
 )
 
-_NOTHING = Elements(Dataset())
+_NOTHING = Elements({})
 
 
 def enhanced_frames(elements: Elements) -> Iterator[FrameHeader]:

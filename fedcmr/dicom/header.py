@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 import pydicom
-from pydicom.dataset import FileDataset
 from pydicom.uid import (
     UID,
     ExplicitVRBigEndian,
@@ -26,6 +25,7 @@ from fedcmr.dicom.frame import (
     spacing_of,
 )
 from fedcmr.dicom.refusal import RefusedError
+from fedcmr.dicom.walk import walk
 
 MR_IMAGE = "1.2.840.10008.5.1.4.1.1.4"
 ENHANCED_MR_IMAGES = ("1.2.840.10008.5.1.4.1.1.4.1", "1.2.840.10008.5.1.4.1.1.4.4")
@@ -91,38 +91,37 @@ def read_header(root: Path, path: str) -> ImageHeader:
     try:
         with file.open("rb") as opened:
             start = opened.read(HEADER_BYTES)
-            size = len(start) if len(start) < HEADER_BYTES else file.stat().st_size
             if start[128:132] != b"DICM":
                 pointer = start.startswith(b"version https://git-lfs")
                 raise RefusedError("lfs_pointer" if pointer else "not_dicom")
-            try:
-                dataset, end = _parse(start)
-            except Exception:
-                if size == len(start):
-                    raise
-                end = size
-            if end > len(start) - ELEMENT_BYTES and size > len(start):
+            size = len(start) if len(start) < HEADER_BYTES else file.stat().st_size
+            header = walk(start)
+            if header is None and size > len(start):
                 start += opened.read()
-                dataset, end = _parse(start)
+                header = walk(start)
+        syntax, elements, end = header or _parse(start)
     except RefusedError:
         raise
     except Exception:  # pydicom raises anything on damaged bytes
         raise RefusedError("unreadable") from None
-    return _header(path, dataset, start[end : end + ELEMENT_BYTES], end, size)
+    return _header(path, UID(syntax), elements, start[end : end + ELEMENT_BYTES], end, size)
 
 
-def _parse(content: bytes) -> tuple[FileDataset, int]:
+def _parse(content: bytes) -> tuple[str, Elements, int]:
+    """Return transfer syntax, elements and where they end, by pydicom's reader."""
     buffer = io.BytesIO(content)
     dataset = pydicom.dcmread(buffer, stop_before_pixels=True, specific_tags=tags.TOP_LEVEL)
-    return dataset, buffer.tell()
-
-
-def _header(path: str, dataset: FileDataset, after: bytes, end: int, size: int) -> ImageHeader:
-    syntax = dataset.file_meta.get("TransferSyntaxUID")
-    elements = Elements(dataset, big_endian=syntax == ExplicitVRBigEndian)
-    sop_class = elements.text(tags.SOP_CLASS_UID)
     if dataset.file_meta.get("MediaStorageSOPClassUID") == MEDIA_DIRECTORY:
         raise RefusedError("media_directory")
+    syntax = dataset.file_meta.get("TransferSyntaxUID") or ""
+    elements = Elements.of(dataset, big_endian=syntax == ExplicitVRBigEndian)
+    return syntax, elements, buffer.tell()
+
+
+def _header(
+    path: str, syntax: UID, elements: Elements, after: bytes, end: int, size: int
+) -> ImageHeader:
+    sop_class = elements.text(tags.SOP_CLASS_UID)
     if not syntax:
         raise RefusedError("no_transfer_syntax")
     if not sop_class:
@@ -130,10 +129,9 @@ def _header(path: str, dataset: FileDataset, after: bytes, end: int, size: int) 
     enhanced = sop_class in ENHANCED_MR_IMAGES
     if not enhanced and sop_class != MR_IMAGE:
         raise RefusedError("not_mr_image")
-    image_type = elements.texts(tags.IMAGE_TYPE)
-    if "MOSAIC" in image_type:
+    if "MOSAIC" in elements.texts(tags.IMAGE_TYPE):
         raise RefusedError("mosaic")
-    layout = _layout(elements, UID(syntax), after, end, size)
+    layout = _layout(elements, syntax, after, end, size)
     if not enhanced and layout.frames > 1:
         raise RefusedError("multiframe_classic")
     frames = tuple(enhanced_frames(elements)) if enhanced else (_classic_frame(elements),)

@@ -14,7 +14,7 @@ def elements(ds: Dataset, *, implicit: bool = False, big_endian: bool = False) -
     buffer.is_implicit_VR, buffer.is_little_endian = implicit, not big_endian
     write_dataset(buffer, ds)
     buffer.seek(0)
-    return Elements(read_dataset(buffer, implicit, not big_endian), big_endian=big_endian)
+    return Elements.of(read_dataset(buffer, implicit, not big_endian), big_endian=big_endian)
 
 
 @pytest.mark.parametrize(("implicit", "big_endian"), [(False, False), (True, False), (False, True)])
@@ -34,7 +34,7 @@ def test_reads_what_pydicom_wrote(implicit: bool, big_endian: bool) -> None:
 
 
 def test_missing_values_read_as_empty() -> None:
-    read = Elements(Dataset())
+    read = Elements({})
     assert read.text(tags.PATIENT_ID) == ""
     assert read.numbers(tags.IMAGE_POSITION_PATIENT) == ()
     assert read.number(tags.TRIGGER_TIME) is None

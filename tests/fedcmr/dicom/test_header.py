@@ -176,6 +176,16 @@ def test_big_endian_and_deflated_are_read(tmp_path: Path) -> None:
     assert big.frames == deflated.frames
 
 
+@pytest.mark.parametrize("plain", [True, False])
+def test_a_patient_id_in_another_character_set(tmp_path: Path, plain: bool) -> None:
+    """It must match the label file, which is UTF-8, on the short and the long way through."""
+    ds = one()
+    ds.SpecificCharacterSet, ds.PatientID = "ISO_IR 100", "Müller-7"
+    ds.ReferencedStudySequence = [Dataset()]
+    ds["ReferencedStudySequence"].is_undefined_length = not plain
+    assert read(ds, tmp_path).patient_id == "Müller-7"
+
+
 def test_inversion_is_seen_in_classic_objects(tmp_path: Path) -> None:
     assert read(dicom_files.late_enhancement()[0], tmp_path).inversion
     oedema = dicom_files.late_enhancement()[0]
