@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from processes import SMALL, Federation, noise_dataset
+from processes import SMALL, Federation, call, noise_dataset
 from unit_files import DEPLOY, UNITS, command, environment
 
 # The wheels come from pip's cache; a first download may take minutes.
@@ -40,15 +40,21 @@ def prefix(wheelhouse: Path) -> Path:
 
 
 @contextmanager
-def started(prefix: Path, site: Path, cache: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """The client with the command and the environment of the unit, and no other."""
-    unit = UNITS["client"]
-    folders = {"FEDCMR_SITE": str(site), "HOME": str(cache)}
-    assert folders.keys() < environment(unit).keys()
-    with (site / "log").open("wb") as log:
-        process = subprocess.Popen(
-            command(unit, prefix), env=environment(unit) | folders, stderr=log, cwd="/"
-        )
+def started(
+    side: str, prefix: Path, home: Path, **folders: Path
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A side with the command and the environment of its unit, and no other."""
+    unit, folders = UNITS[side], {"HOME": home / "home", **folders}
+    folders["HOME"].mkdir()
+    variables = environment(unit)
+    assert folders.keys() < variables.keys()
+    words = [
+        word.replace("/etc/fedcmr/experiments/%i", str(home / "experiment"))
+        for word in command(unit, prefix)
+    ]
+    variables |= {name: str(folder) for name, folder in folders.items()}
+    with (home / "log").open("wb") as log:
+        process = subprocess.Popen(words, env=variables, stderr=log, cwd="/")
     try:
         yield process
     finally:
@@ -81,17 +87,19 @@ def test_a_site_from_the_wheelhouse_joins_as_its_unit_starts_it(
     splits = {"train": 4, "validation": 4, "test": 4}
     noise_dataset(site / "dataset", "a", splits=splits, seed=1, preprocessing=SMALL)
     (tmp_path / "cache").mkdir()
-    experiment = federation.write(
-        {
-            "model": {"name": "s_cnn"},
-            "federation": {"rounds": 1, "min_sites": 1, "site_wait_s": 120},
-            "evaluation": {"min_class_count": 1},
-        }
-    )
-    with started(prefix, site, tmp_path / "cache") as client:
-        federation.run(experiment)
+    settings = {
+        "model": {"name": "s_cnn"},
+        "federation": {"rounds": 1, "min_sites": 1, "site_wait_s": 120},
+        "evaluation": {"min_class_count": 1},
+    }
+    federation.write(settings).rename(federation.server / "experiment.yaml")
+    with (
+        started("client", prefix, site, FEDCMR_SITE=site) as client,
+        started("server", prefix, federation.server, FEDCMR_STATE=federation.server) as server,
+    ):
+        assert server.wait(timeout=180) == 0, (federation.server / "log").read_text("utf-8")
         assert client.poll() is None, "a site waits for the next experiment"
         client.terminate()
         assert client.wait(timeout=60) == 0
     assert "round 1: trained 1 steps on 4 studies" in (site / "log").read_text("utf-8")
-    assert (federation.release() / "model.safetensors").is_file()
+    call(prefix / "bin" / "fedcmr", "verify", federation.release(), "--key", federation.public_key)
