@@ -33,6 +33,17 @@ def call(*command: object, code: int = 0) -> str:
     return done.stdout + done.stderr
 
 
+def read_until(process: "subprocess.Popen[str]", text: str) -> str:
+    """Read a process's stderr until a line holds the text; return what was read."""
+    assert process.stderr is not None
+    lines = []
+    for line in process.stderr:
+        lines.append(line)
+        if text in line:
+            return "".join(lines)
+    raise AssertionError(f"ended without {text!r}: {''.join(lines)}")
+
+
 def record(site: str, number: int, scar: int, split: str) -> StudyRecord:
     """A study of a made-up patient."""
     name = f"{site}{number:03d}".encode().hex().ljust(32, "0")
@@ -141,6 +152,16 @@ class Federation:
                 stderr=log,
                 text=True,
             )
+
+    @contextmanager
+    def serving(self, experiment: Path) -> Iterator["subprocess.Popen[str]"]:
+        """Serve the experiment in the background; its events are on stderr."""
+        command = [script("fedcmr-server"), "run", str(experiment), "--state", str(self.server)]
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+            try:
+                yield process
+            finally:
+                process.terminate()
 
     def log(self, name: str) -> str:
         """What a client has printed."""

@@ -1,14 +1,12 @@
 """Real processes: coordinator and sites over TLS, from handshake to verified release."""
 
 import json
-import os
-import signal
-import subprocess
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
 import pytest
-from processes import SMALL, Federation, call, noise_dataset, script
+from processes import SMALL, Federation, call, noise_dataset, read_until
 from safetensors.torch import load_file
 
 from fedcmr.config import Experiment, load_settings
@@ -120,15 +118,10 @@ def test_a_killed_coordinator_goes_on_where_it_was(federation: Federation) -> No
         "federation": {"rounds": 4, "min_sites": 3, "site_wait_s": 60, "round_timeout_s": 30},
     }
     experiment = federation.write(settings)
-    command = [script("fedcmr-server"), "run", experiment, "--state", federation.server]
     with federation.clients(list(SIZES)):
-        with subprocess.Popen(
-            [str(part) for part in command], stderr=subprocess.PIPE, text=True
-        ) as process:
-            assert process.stderr is not None
-            for line in process.stderr:
-                if "round 2/4" in line:
-                    os.kill(process.pid, signal.SIGKILL)
+        with federation.serving(experiment) as server:
+            read_until(server, "round 2/4")
+            server.kill()
         printed = federation.run(experiment)
     assert "going on after round 2" in printed
     provenance = json.loads((federation.release() / "provenance.json").read_text())
@@ -148,9 +141,14 @@ def test_a_site_with_another_preprocessing_is_refused_by_name(federation: Federa
         preprocessing=SMALL.model_copy(update={"spacing_mm": 2.0}),
     )
     experiment = federation.write(ONE_STEP)
-    with federation.clients([*SIZES, "other"]) as clients:
-        printed = federation.run(experiment, code=7)
-        assert all(process.poll() is None for process in clients.values())
+    with (
+        federation.serving(experiment) as server,
+        federation.clients(["other"]) as other,
+    ):
+        printed = read_until(server, "other does not take part")
+        with federation.clients(list(SIZES)):
+            assert server.wait(timeout=120) == 7
+        assert other["other"].poll() is None
     assert "other does not take part: preprocessing digest differs" in printed
     assert "ingest again with the experiment's file" in federation.log("other")
     provenance = json.loads((federation.release() / "provenance.json").read_text())
@@ -187,24 +185,15 @@ def test_a_client_that_cannot_join_ends_with_5_and_one_line(
     folder = federation.add("a", enrol=fault != "unenrolled")
     noise_dataset(folder / "dataset", "a", splits={"train": 2}, seed=0, preprocessing=SMALL)
     experiment = federation.write(ONE_STEP)
-    command = [script("fedcmr-server"), "run", experiment, "--state", federation.server]
-    server = None
-    if fault != "stopped":
-        server = subprocess.Popen(
-            [str(part) for part in command], stderr=subprocess.PIPE, text=True
-        )
-        assert server.stderr is not None
-        while "listening on" not in server.stderr.readline():
-            assert server.poll() is None
     options = []
     if fault == "wrong CA":
         other = Federation(federation.path / "other")
         (folder / "ca.pem").write_bytes((other.server / "pki" / "ca.pem").read_bytes())
     if fault == "wrong host":
         options = ["--server", f"localhost:{federation.port}"]
-    printed = call("fedcmr-client", "start", "--site", folder, *options, code=5)
-    if server is not None:
-        server.terminate()
-        server.wait(timeout=30)
+    with nullcontext() if fault == "stopped" else federation.serving(experiment) as server:
+        if server is not None:
+            read_until(server, "listening on")
+        printed = call("fedcmr-client", "start", "--site", folder, *options, code=5)
     assert printed.startswith("error: ")
     assert printed.count("\n") == 1
