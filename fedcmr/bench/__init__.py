@@ -1,0 +1,1 @@
+"""Measurements: variants of the same work in one run, quoted as ratios."""

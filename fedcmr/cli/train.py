@@ -1,0 +1,114 @@
+"""`fedcmr train`: an experiment on one data set, without federation."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from fedcmr.config import Experiment
+    from fedcmr.data.store import Dataset
+
+WEIGHTS = "model.safetensors"
+METRICS = "metrics.json"
+
+
+def train_command(
+    experiment: Annotated[Path, typer.Argument(help="YAML file of the experiment.")],
+    data: Annotated[Path, typer.Option(help="Data set, as ingest wrote it.")],
+    out: Annotated[Path, typer.Option(help="Folder for weights, history, results, checkpoint.")],
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="At most so many, instead of training.epochs.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a summary as JSON.")] = False,
+) -> None:
+    """Train on one data set and evaluate on its test split: the baseline of a federation.
+
+    The same command goes on where it was interrupted.
+
+    Example: fedcmr train configs/experiments/scar.yaml --data dataset --out baseline
+    """
+    import torch
+
+    from fedcmr.config import Experiment, load_settings
+    from fedcmr.data.store import open_dataset, write_atomically
+    from fedcmr.models.registry import build
+    from fedcmr.tasks.registry import task
+    from fedcmr.training.centralised import train_centralised
+    from fedcmr.training.checkpoint import save_checkpoint
+
+    settings = load_settings(experiment, Experiment)
+    dataset = open_dataset(data)
+    _check_preprocessing(settings, dataset)
+    torch.manual_seed(settings.training.seed)
+    model = build(settings.model, settings.preprocessing)
+    history = train_centralised(
+        model,
+        task(settings.task),
+        dataset,
+        settings.training,
+        out,
+        fingerprint=f"{settings.digest()} {dataset.digest()}",
+        epochs=epochs,
+    )
+    results = _evaluate(settings, dataset, model)
+    save_checkpoint(out / WEIGHTS, model.state_dict(), {"experiment": settings.digest()})
+    write_atomically(out / METRICS, json.dumps(results, indent=2, sort_keys=True).encode())
+    summary = {
+        "epochs": len(history.epochs),
+        "best_epoch": history.best_epoch,
+        "phantom": dataset.manifest.phantom,
+        "out": str(out),
+        **results,
+    }
+    if as_json:
+        typer.echo(json.dumps(summary, indent=2))
+    else:
+        _print(summary)
+
+
+def _check_preprocessing(experiment: "Experiment", dataset: "Dataset") -> None:
+    from fedcmr.errors import ConfigurationError
+
+    if dataset.manifest.preprocessing != experiment.preprocessing:
+        raise ConfigurationError(
+            "the data set was prepared in another way than the experiment asks for",
+            where=str(dataset.path),
+            fix="ingest again with this experiment",
+        )
+
+
+def _evaluate(experiment: "Experiment", dataset: "Dataset", model: Any) -> dict[str, Any]:
+    """Return metrics.json of the test split, and the AUC of the scores themselves."""
+    from sklearn.metrics import roc_auc_score
+
+    from fedcmr.evaluation.metrics import metrics
+    from fedcmr.evaluation.sums import EvaluationSums, collect, levels
+    from fedcmr.tasks.registry import task
+    from fedcmr.training.scoring import Scores, score
+
+    of_task = task(experiment.task)
+
+    def sums(scores: Scores) -> EvaluationSums:
+        strata = [levels(record) for record in scores.records]
+        return collect(scores.labels, scores.scores, strata, bins=experiment.evaluation.bins)
+
+    validation = score(model, of_task, dataset, "validation")
+    test = score(model, of_task, dataset, "test")
+    both = len(set(test.labels.tolist())) == 2
+    exact = float(roc_auc_score(test.labels, test.scores)) if both else None
+    results = metrics(sums(validation), sums(test), {}, experiment.evaluation)
+    return results | {"exact_auc": exact}
+
+
+def _print(summary: dict[str, Any]) -> None:
+    console = Console(highlight=False, markup=False, soft_wrap=True)
+    overall, exact = summary["overall"], summary["exact_auc"]
+    console.print(f"best of {summary['epochs']} epochs: {summary['best_epoch']}")
+    shown = "not defined: one class only" if exact is None else f"{exact:.3f}"
+    console.print(f"test: {overall['n']} studies, AUC {shown}")
+    if summary["phantom"]:
+        console.print("phantoms prove the machinery, not a clinical claim")
+    console.print(f"weights, history and metrics: {summary['out']}")
