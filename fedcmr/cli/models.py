@@ -29,9 +29,11 @@ def models_command(
         content = [asdict(row) | {"parameters_true_4d": other.parameters} for row, other in both]
         typer.echo(json.dumps(content, indent=2))
         return
-    table = Table("model", "published", "ours", "as printed", "true 4-D", "source")
+    table = Table("model", "published", "ours", "as printed", "true 4-D", "note")
     for row, other in zip(rows, deep, strict=True):
         agrees = "equal" if f"{row.parameters / 1e6:.2f}M" == row.published else "differs"
         counts = f"{row.parameters:,}", agrees, f"{other.parameters:,}"
-        table.add_row(row.name, row.published, *counts, row.source)
-    Console(highlight=False, soft_wrap=True).print(table)
+        table.add_row(row.name, row.published, *counts, row.note)
+    console = Console(highlight=False)
+    console.print(table)
+    console.print(f"published: {'; '.join(sorted({row.source for row in rows}))}")

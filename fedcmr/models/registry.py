@@ -24,7 +24,9 @@ class Variant:
     published: str
     """Number of parameters as printed in the paper."""
     source: str
-    """Paper, and what to know about the count."""
+    """Where it was published."""
+    note: str
+    """What it is."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +38,13 @@ class Entry:
     parameters: int
     """Trainable, in the given settings."""
     source: str
+    note: str
 
 
 _VARIANTS: dict[str, Variant] = {}
 
 
-def register(name: str, *, published: str, source: str) -> Callable[[Builder], Builder]:
+def register(name: str, *, published: str, source: str, note: str) -> Callable[[Builder], Builder]:
     """List the decorated builder under `name`.
 
     Raises:
@@ -51,7 +54,7 @@ def register(name: str, *, published: str, source: str) -> Callable[[Builder], B
     def add(build: Builder) -> Builder:
         if name in _VARIANTS:
             raise ValueError(f"a model named {name!r} is registered already")
-        _VARIANTS[name] = Variant(build, published, source)
+        _VARIANTS[name] = Variant(build, published, source, note)
         return build
 
     return add
@@ -81,5 +84,5 @@ def entries(settings: ModelSettings, preprocessing: Preprocessing) -> tuple[Entr
         with torch.device("meta"):
             model = variant.build(named, preprocessing)
         count = sum(parameter.numel() for parameter in model.parameters())
-        rows.append(Entry(name, variant.published, count, variant.source))
+        rows.append(Entry(name, variant.published, count, variant.source, variant.note))
     return tuple(rows)

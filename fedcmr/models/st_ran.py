@@ -133,31 +133,31 @@ def _linear(channels: int, width: int) -> nn.Linear:
     return linear
 
 
-@register("s_cnn", published="0.90M", source=f"{_PAPER}; 3x3x3 kernels only")
+@register("s_cnn", published="0.90M", source=_PAPER, note="3x3x3 kernels only")
 def s_cnn(settings: ModelSettings, preprocessing: Preprocessing) -> StRan:
     """Spatial kernels only."""
     return StRan(settings, preprocessing.slices, temporal=False)
 
 
-@register("t_cnn", published="0.38M", source=f"{_PAPER}; 11 taps over time only")
+@register("t_cnn", published="0.38M", source=_PAPER, note="11 taps over time only")
 def t_cnn(settings: ModelSettings, preprocessing: Preprocessing) -> StRan:
     """Temporal kernels only."""
     return StRan(settings, preprocessing.slices, spatial=False)
 
 
-@register("st_cnn", published="1.38M", source=f"{_PAPER}; both kernels, no attention")
+@register("st_cnn", published="1.38M", source=_PAPER, note="both kernels, no attention")
 def st_cnn(settings: ModelSettings, preprocessing: Preprocessing) -> StRan:
     """Both kernels."""
     return StRan(settings, preprocessing.slices)
 
 
-@register("ast_cnn", published="1.42M", source=f"{_PAPER}; a gate before each convolution")
+@register("ast_cnn", published="1.42M", source=_PAPER, note="gates on convolutions")
 def ast_cnn(settings: ModelSettings, preprocessing: Preprocessing) -> StRan:
     """Both kernels and a gate before each pair."""
     return StRan(settings, preprocessing.slices, attention=True)
 
 
-@register("st_ran", published="1.43M", source=f"{_PAPER}; and a gate on each residual block")
+@register("st_ran", published="1.43M", source=_PAPER, note="gates on blocks, too")
 def st_ran(settings: ModelSettings, preprocessing: Preprocessing) -> StRan:
     """Both kernels, a gate before each pair and on each residual block."""
     return StRan(settings, preprocessing.slices, attention=True, residual_attention=True)

@@ -15,7 +15,7 @@ def test_entries_show_published_and_own_counts() -> None:
 
 def test_a_name_is_given_once() -> None:
     with pytest.raises(ValueError, match="'st_ran' is registered already"):
-        register("st_ran", published="-", source="-")(lambda _, __: None)  # type: ignore[arg-type,return-value]  # never built
+        register("st_ran", published="-", source="-", note="-")(lambda _, __: None)  # type: ignore[arg-type,return-value]  # never built
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:
