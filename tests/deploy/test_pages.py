@@ -36,8 +36,11 @@ def test_every_command_is_understood(page: Path) -> None:
     assert found
     for side, (verb, *arguments) in found:
         module = importlib.import_module(f"fedcmr_{side}.cli")
-        parser = get_command(module.app).commands[verb]
-        parser.make_context(verb, arguments, resilient_parsing=True)
+        known = {
+            name for item in get_command(module.app).commands[verb].params for name in item.opts
+        }
+        given = {word for word in arguments if word.startswith("--")}
+        assert given <= known, f"fedcmr-{side} {verb}"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
