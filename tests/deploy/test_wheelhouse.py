@@ -86,7 +86,6 @@ def test_a_site_from_the_wheelhouse_joins_as_its_unit_starts_it(
     site = federation.add("one")
     splits = {"train": 4, "validation": 4, "test": 4}
     noise_dataset(site / "dataset", "a", splits=splits, seed=1, preprocessing=SMALL)
-    (tmp_path / "cache").mkdir()
     settings = {
         "model": {"name": "s_cnn"},
         "federation": {"rounds": 1, "min_sites": 1, "site_wait_s": 120},
