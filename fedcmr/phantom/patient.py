@@ -88,12 +88,12 @@ def draw_patient(rng: np.random.Generator) -> Patient:
         lesion=lesion,
         mvo=bool(big_infarct and rng.random() < 0.75),
         hypokinesia=hypokinesia,
-        endocardial_radius_mm=float(np.clip(rng.normal(27 if sex == "M" else 25, 2.5), 20, 34)),
+        endocardial_radius_mm=float(np.clip(rng.normal(27 if sex == "M" else 25, 1.2), 22, 31)),
         length_mm=float(rng.uniform(78, 104)),
-        wall_mm=float(rng.uniform(8.5, 11.5)),
+        wall_mm=float(rng.uniform(9.5, 11.0)),
         ellipticity=float(rng.uniform(0.0, 0.08)),
         ejection_fraction=float(fraction),
-        septum_angle=float(np.pi + rng.uniform(-0.35, 0.35)),
+        septum_angle=float(np.pi + rng.uniform(-0.2, 0.2)),
         centre_mm=(float(rng.uniform(-12, 12)), float(rng.uniform(-12, 12))),
         body_mm=(float(rng.uniform(150, 185)), float(rng.uniform(105, 130))),
         fat_mm=float(rng.uniform(8, 26)),
@@ -108,17 +108,17 @@ def _draw_disease(
     kind = rng.choice(["infarct", "mid-wall", "stunned", "no lesion"], p=[0.3, 0.2, 0.3, 0.2])
     territory = _territory(rng)
     if kind == "infarct":
-        inner_to = float(rng.uniform(0.65, 1.0))
+        inner_to = float(rng.uniform(0.75, 1.0))
         lesion = Lesion(territory, (0.0, inner_to), float(rng.uniform(0.2, 0.4)), _contrast(rng))
         return "ischaemic", lesion, Hypokinesia(territory, float(rng.uniform(0.0, 0.4)))
     if kind == "mid-wall":
         patch = Patch(
             angle=float(rng.choice(MID_WALL_SITES) + rng.normal(0, 0.15)),
-            half_width=float(rng.uniform(0.7, 1.1)),
-            level=float(rng.uniform(0.3, 0.6)),
-            half_length=float(rng.uniform(0.25, 0.4)),
+            half_width=float(rng.uniform(1.0, 1.4)),
+            level=float(rng.uniform(0.4, 0.6)),
+            half_length=float(rng.uniform(0.4, 0.55)),
         )
-        return "non-ischaemic", Lesion(patch, (0.25, 0.75), 0.0, _contrast(rng)), None
+        return "non-ischaemic", Lesion(patch, (0.2, 0.8), 0.0, _contrast(rng)), None
     if kind == "stunned":
         return "ischaemic", None, Hypokinesia(territory, float(rng.uniform(0.0, 0.4)))
     return ("non-ischaemic" if rng.random() < 0.5 else "none"), None, None
@@ -127,11 +127,11 @@ def _draw_disease(
 def _territory(rng: np.random.Generator) -> Patch:
     return Patch(
         angle=float(TERRITORIES[str(rng.choice(list(TERRITORIES)))] + rng.normal(0, 0.12)),
-        half_width=float(rng.uniform(0.5, 0.85)),
-        level=float(rng.uniform(0.35, 0.75)),
-        half_length=float(rng.uniform(0.25, 0.4)),
+        half_width=float(rng.uniform(0.8, 1.1)),
+        level=float(rng.uniform(0.4, 0.6)),
+        half_length=float(rng.uniform(0.4, 0.55)),
     )
 
 
 def _contrast(rng: np.random.Generator) -> float:
-    return float(rng.uniform(0.8, 1.3))
+    return float(rng.uniform(1.4, 1.8))

@@ -138,7 +138,7 @@ def wall_signal(heart: Heart, myocardium: float) -> FloatArray:
     lesion = heart.patient.lesion
     if lesion is not None:
         extent = lesion_extent(heart, lesion)
-        spots = 0.8 + 0.4 * _mottle(rng, shape)
+        spots = 1 + 0.8 * _mottle(rng, shape)
         signal += myocardium * lesion.contrast * extent * spots
     return signal.astype(np.float32)
 

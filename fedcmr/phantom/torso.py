@@ -32,7 +32,7 @@ def torso(
     canvas[_inside(x, y, 0, 0, wide - inner, high - inner)] = contrast.lung
     if level > LIVER_FROM_LEVEL:
         reach = 35 + 60 * (level - LIVER_FROM_LEVEL)
-        left = _inside(x, y, heart_x - 60, heart_y + 62, reach + 25, reach)
+        left = _inside(x, y, heart_x - 60, heart_y + 95, reach + 25, reach)
         canvas[left & _inside(x, y, 0, 0, wide - inner, high - inner)] = contrast.liver
     canvas[_inside(x, y, -10, high - 28, 26, 24)] = contrast.muscle
     canvas[_inside(x, y, 22, high - 50, 13, 13)] = 0.9 * contrast.blood

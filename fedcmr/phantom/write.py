@@ -6,6 +6,7 @@
 import csv
 import multiprocessing
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from fedcmr.errors import UsageError
@@ -51,9 +52,8 @@ def write_site(
     labels: list[Row] = []
     truths: list[Row] = []
     jobs = [(dicom, site, index, seed) for index in range(patients)]
-    workers = min(workers or multiprocessing.cpu_count(), patients)
-    with multiprocessing.get_context("spawn").Pool(workers) as pool:
-        for label, truth in pool.imap(_write_patient, jobs):
+    with _mapped(min(workers or multiprocessing.cpu_count(), patients)) as mapped:
+        for label, truth in mapped(_write_patient, jobs):
             labels.append(label)
             truths.append(truth)
             if progress is not None:
@@ -62,11 +62,20 @@ def write_site(
     _write_table(out / "truth.csv", TRUTH_COLUMNS, truths)
 
 
+@contextmanager
+def _mapped(workers: int) -> Iterator[Callable[..., Iterator[tuple[Row, Row]]]]:
+    if workers == 1:
+        yield map
+        return
+    with multiprocessing.get_context("spawn").Pool(workers) as pool:
+        yield pool.imap
+
+
 def _write_patient(job: tuple[Path, SiteProfile, int, int]) -> tuple[Row, Row]:
     dicom, site, index, seed = job
     study = draw_study(site, index, seed)
     for series in series_of(study):
-        for instance, content in _files(study, series):
+        for instance, content in files_of(study, series):
             path = dicom / _path(study, series, instance)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
@@ -79,7 +88,8 @@ def _write_patient(job: tuple[Path, SiteProfile, int, int]) -> tuple[Row, Row]:
     return (*label, patient.age), (patient_id, ejection, *size)
 
 
-def _files(study: Study, series: Series) -> Iterator[tuple[int, bytes]]:
+def files_of(study: Study, series: Series) -> Iterator[tuple[int, bytes]]:
+    """Yield instance number and bytes of the files of a series in the layout of its export."""
     if study.export.layout in ("enhanced", "enhanced_per_time"):
         return enhanced_files(study, series)
     return classic_files(study, series)
