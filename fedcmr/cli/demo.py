@@ -26,7 +26,7 @@ MARKER = ".fedcmr-demo"
 """Tells a folder that the demo may delete from one that it may not."""
 
 PROFILES = ("ge", "siemens", "philips")
-PATIENTS = 70
+PATIENTS = 80
 """Per site."""
 
 

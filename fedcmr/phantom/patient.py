@@ -114,9 +114,9 @@ def _draw_disease(
     if kind == "mid-wall":
         patch = Patch(
             angle=float(rng.choice(MID_WALL_SITES) + rng.normal(0, 0.15)),
-            half_width=float(rng.uniform(1.0, 1.4)),
+            half_width=float(rng.uniform(2.0, 2.8)),
             level=float(rng.uniform(0.4, 0.6)),
-            half_length=float(rng.uniform(0.4, 0.55)),
+            half_length=float(rng.uniform(0.9, 1.2)),
         )
         return "non-ischaemic", Lesion(patch, (0.2, 0.8), 0.0, _contrast(rng)), None
     if kind == "stunned":
@@ -127,11 +127,11 @@ def _draw_disease(
 def _territory(rng: np.random.Generator) -> Patch:
     return Patch(
         angle=float(TERRITORIES[str(rng.choice(list(TERRITORIES)))] + rng.normal(0, 0.12)),
-        half_width=float(rng.uniform(0.8, 1.1)),
+        half_width=float(rng.uniform(1.7, 2.2)),
         level=float(rng.uniform(0.4, 0.6)),
-        half_length=float(rng.uniform(0.4, 0.55)),
+        half_length=float(rng.uniform(0.9, 1.2)),
     )
 
 
 def _contrast(rng: np.random.Generator) -> float:
-    return float(rng.uniform(1.4, 1.8))
+    return float(rng.uniform(2.3, 2.8))
