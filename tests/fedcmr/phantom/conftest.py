@@ -15,13 +15,13 @@ SEED = 5
 
 @pytest.fixture(scope="session")
 def export(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Write three patients of a site once, and return the folder."""
+    """Write two patients of a site once, and return the folder."""
     root = tmp_path_factory.mktemp("phantoms")
 
     def written(name: str) -> Path:
         out = root / name
         if not out.exists():
-            write_site(out, site=SITES[name], patients=3, seed=SEED, workers=1)
+            write_site(out, site=SITES[name], patients=2, seed=SEED, workers=1)
         return out
 
     return written
