@@ -5,6 +5,8 @@ import shutil
 import socket
 import ssl
 import time
+import urllib.parse
+import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -64,8 +66,18 @@ def _address(site: SiteFolder) -> tuple[str, int]:
     return host, int(port)
 
 
-def _dns(site: SiteFolder) -> str:
+def _first_hop(site: SiteFolder) -> tuple[str, int]:
+    """Return where the first connection goes: the coordinator, or the proxy that is set."""
     host, port = _address(site)
+    proxy = urllib.request.getproxies().get("https")
+    if proxy is None or urllib.request.proxy_bypass(host):
+        return host, port
+    hop = urllib.parse.urlsplit(proxy)
+    return hop.hostname or host, hop.port or 3128
+
+
+def _dns(site: SiteFolder) -> str:
+    host, port = _first_hop(site)
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except socket.gaierror:
@@ -74,19 +86,19 @@ def _dns(site: SiteFolder) -> str:
 
 
 def _tcp(site: SiteFolder) -> str:
-    host, port = _address(site)
+    host, port = _first_hop(site)
     try:
         socket.create_connection((host, port), timeout=TIMEOUT_S).close()
     except ConnectionRefusedError:
         raise NetworkError(
             "nothing listens there",
-            where=site.settings.server,
+            where=f"{host}:{port}",
             fix="ask the coordinator whether the server runs",
         ) from None
     except OSError:
         raise NetworkError(
             "no connection",
-            where=site.settings.server,
+            where=f"{host}:{port}",
             fix=f"ask for outbound TCP port {port} to be opened in the firewall",
         ) from None
     return f"port {port} is open"
@@ -162,7 +174,7 @@ def _greet(site: SiteFolder) -> tuple[str, str | None]:
     url = f"https://{site.settings.server}/"
     try:
         with (
-            httpx.Client(verify=context, timeout=TIMEOUT_S, trust_env=False) as client,
+            httpx.Client(verify=context, timeout=TIMEOUT_S) as client,
             client.stream("GET", url) as response,
         ):
             tls = response.extensions["network_stream"].get_extra_info("ssl_object")

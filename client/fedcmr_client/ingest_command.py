@@ -3,19 +3,18 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from fedcmr.config import Experiment, Preprocessing, load_settings
 from fedcmr.errors import DataError, UsageError
-from fedcmr.ingest.deidentify import read_key
-from fedcmr.ingest.export import IngestSummary, ingest_export
-from fedcmr.ingest.locate import locate
-from fedcmr.ingest.progress import shown
 from fedcmr_client.keys import make_pseudonym_key
 from fedcmr_client.settings import SiteFolder, open_site
+
+if TYPE_CHECKING:
+    from fedcmr.ingest.export import IngestSummary
 
 _say = Console(soft_wrap=True, highlight=False).print
 
@@ -56,6 +55,12 @@ def ingest_command(
 
     Example: fedcmr-client ingest --dicom /export --labels labels.csv --out dataset --site site
     """
+    # pydicom and scipy take a second to import: `--help` does not need them.
+    from fedcmr.ingest.deidentify import read_key
+    from fedcmr.ingest.export import ingest_export
+    from fedcmr.ingest.locate import locate
+    from fedcmr.ingest.progress import shown
+
     folder = None if site is None else open_site(site.parent if site.is_file() else site)
     secret = read_key(_key_file(key, folder))
     if find is not None:
@@ -100,7 +105,7 @@ def _key_file(key: Path | None, site: SiteFolder | None) -> Path:
     return own
 
 
-def _table(summary: IngestSummary) -> str:
+def _table(summary: "IngestSummary") -> str:
     lines = [
         f"{summary.studies} studies of {summary.patients} patients from {summary.files} files"
         f" in {summary.seconds} s: {summary.dataset}",

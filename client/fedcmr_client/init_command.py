@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 import yaml
-from rich import print as say
+from rich.console import Console
 
 from fedcmr.config import parse_settings
 from fedcmr.errors import ConfigurationError
+from fedcmr.federation.fingerprint import fingerprint
 from fedcmr_client.keys import make_pseudonym_key, make_site_key
 from fedcmr_client.settings import SiteSettings
 
@@ -26,10 +27,7 @@ def init_command(
     """
     data = {"name": name, "server": server}
     parse_settings(data, SiteSettings, where="the options of init")
-    if not ca.is_file():
-        raise ConfigurationError(
-            "no CA certificate", where=str(ca), fix="ask the coordinator for ca.pem"
-        )
+    seen = fingerprint(ca)
     if (folder / "site.yaml").exists():
         raise ConfigurationError(
             "there is a site already", where=str(folder), fix="choose another folder"
@@ -39,7 +37,10 @@ def init_command(
     public = make_site_key(folder / "site_key")
     make_pseudonym_key(folder / "pseudonym.key")
     (folder / "site.yaml").write_text(yaml.safe_dump(data, sort_keys=False), encoding="utf-8")
+    say = Console(soft_wrap=True, highlight=False).print
     say(f"site {name} is in {folder}")
+    say("compare the fingerprint of ca.pem with the coordinator's, by phone:")
+    say(f"  {seen}")
     say(f"next: send {public} to the coordinator, who runs")
     say(f"  fedcmr-server enrol --state STATE {name} {public.name}")
     say("keep site_key and pseudonym.key: they never leave this site")

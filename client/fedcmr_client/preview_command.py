@@ -6,10 +6,6 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from fedcmr.data.store import open_dataset
-from fedcmr.ingest.preview import write_preview
-from fedcmr.ingest.progress import shown
-
 
 def preview_command(
     dataset: Annotated[Path, typer.Argument(help="Data set that ingest wrote.")],
@@ -21,6 +17,11 @@ def preview_command(
 
     Example: fedcmr-client preview dataset
     """
+    # matplotlib takes a second to import: `--help` does not need it.
+    from fedcmr.data.store import open_dataset
+    from fedcmr.ingest.preview import write_preview
+    from fedcmr.ingest.progress import shown
+
     opened = open_dataset(dataset)
     folder = out or dataset.with_name(f"{dataset.resolve().name}-preview")
     with shown() as progress:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from fedcmr.cli.lock import only_one
+from fedcmr.config import parse_settings
 from fedcmr.data.store import open_dataset
 from fedcmr_client.settings import SiteFolder, SiteSettings, open_site
 
@@ -27,6 +28,9 @@ def start_command(
     threads: Annotated[
         int | None, typer.Option(envvar="FEDCMR_THREADS", help="CPU threads.")
     ] = None,
+    health: Annotated[
+        str | None, typer.Option(envvar="FEDCMR_HEALTH", help="host:port of the health server.")
+    ] = None,
     wait: Annotated[
         bool, typer.Option("--wait", help="Keep trying when the first connection fails.")
     ] = False,
@@ -38,11 +42,15 @@ def start_command(
     Example: fedcmr-client start --site /var/lib/fedcmr
     """
     folder = open_site(site)
-    given = {"server": server, "dataset": dataset and dataset.absolute(), "threads": threads}
+    given = {
+        "server": server,
+        "dataset": dataset and dataset.absolute(),
+        "threads": threads,
+        "health": health,
+    }
     changed = {key: value for key, value in given.items() if value is not None}
-    folder = SiteFolder(
-        folder.path, SiteSettings.model_validate(folder.settings.model_dump() | changed)
-    )
+    data = folder.settings.model_dump() | changed
+    folder = SiteFolder(folder.path, parse_settings(data, SiteSettings, where="options of start"))
     open_dataset(folder.dataset)  # a wrong path ends here, before anything is sent
     with only_one(folder.lock):
         _work(folder, wait)

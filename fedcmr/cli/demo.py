@@ -89,7 +89,12 @@ class Demo:
             self._set_up_site(name, address)
         self.say(f"{len(self.names)} sites hold {PATIENTS} phantoms each: synthetic, no patients")
         with ThreadPoolExecutor(2) as pool:
-            list(pool.map(lambda item: self._export(*item, experiment), enumerate(self.names)))
+            jobs = [
+                pool.submit(self._export, index, name, experiment)
+                for index, name in enumerate(self.names)
+            ]
+            for job in jobs:
+                job.result()
 
     def _set_up_site(self, name: str, address: str) -> None:
         folder = self.site(name)

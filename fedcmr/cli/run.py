@@ -33,6 +33,11 @@ def run(app: typer.Typer) -> NoReturn:
             raise
         _say(str(error))
         code = error.exit_code
+    except OSError as error:
+        if os.environ.get("FEDCMR_TRACEBACK") == "1" or error.filename is None:
+            raise
+        _say(f"{error.strerror} ({error.filename}); check path, owner and free space")
+        code = FedcmrError.exit_code
     except click.ClickException as error:
         _say(error.format_message())
         code = USAGE

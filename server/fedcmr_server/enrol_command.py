@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich import print as say
+from rich.console import Console
 
 from fedcmr_server.enrolment import enrol
 from fedcmr_server.settings import open_server
@@ -22,4 +22,5 @@ def enrol_command(
     Example: fedcmr-server enrol --state server st-mary site_key.pub
     """
     enrolled = enrol(open_server(state).sites, name, key)
+    say = Console(soft_wrap=True, highlight=False).print
     say(f"site {name} may connect; delete {enrolled} and restart to withdraw it")

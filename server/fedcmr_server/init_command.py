@@ -5,16 +5,17 @@ from typing import Annotated
 
 import typer
 import yaml
-from rich import print as say
+from rich.console import Console
 
 from fedcmr.config import parse_settings
 from fedcmr.errors import ConfigurationError, UsageError
-from fedcmr_server.pki import fingerprint, issue_server_certificate, make_authority
+from fedcmr.federation.fingerprint import fingerprint
+from fedcmr_server.pki import issue_server_certificate, make_authority
 from fedcmr_server.settings import ServerSettings
 
 
 def init_command(
-    folder: Annotated[Path, typer.Argument(help="Folder to make, for example /var/lib/fedcmr.")],
+    folder: Annotated[Path, typer.Argument(help="Folder to make: /var/lib/fedcmr-server.")],
     host: Annotated[
         list[str], typer.Option(help="Name or IP address that sites use; may be repeated.")
     ],
@@ -53,6 +54,7 @@ def init_command(
         generate_signing_key(signing / "release.key", signing / "release.pub")
         (folder / "server.yaml").write_text(yaml.safe_dump(data), encoding="utf-8")
     issue_server_certificate(pki, host)
+    say = Console(soft_wrap=True, highlight=False).print
     say(f"coordinator is in {folder}")
     say(f"next: send {pki / 'ca.pem'} to every site and compare this fingerprint by phone:")
     say(f"  {fingerprint(pki / 'ca.pem')}")

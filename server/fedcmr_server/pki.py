@@ -63,12 +63,6 @@ def issue_server_certificate(folder: Path, hosts: Sequence[str]) -> None:
     _write(folder / "server.key", _private(key), 0o600)
 
 
-def fingerprint(certificate: Path) -> str:
-    """Return the SHA-256 fingerprint, in pairs of hex digits, to be compared by phone."""
-    digest = x509.load_pem_x509_certificate(certificate.read_bytes()).fingerprint(hashes.SHA256())
-    return digest.hex(":").upper()
-
-
 def _builder(
     subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, days: int
 ) -> x509.CertificateBuilder:

@@ -10,9 +10,9 @@ import typer
 from rich.console import Console
 
 from fedcmr.cli.lock import only_one
-from fedcmr.config import Experiment, load_settings
+from fedcmr.config import Experiment, load_settings, parse_settings
 from fedcmr.errors import PartialRun
-from fedcmr_server.settings import open_server
+from fedcmr_server.settings import ServerFolder, ServerSettings, open_server
 
 log = logging.getLogger("fedcmr")
 
@@ -22,6 +22,9 @@ def run_command(
     state: Annotated[
         Path, typer.Option(envvar="FEDCMR_STATE", help="The coordinator's folder.")
     ] = Path(),
+    health: Annotated[
+        str | None, typer.Option(envvar="FEDCMR_HEALTH", help="host:port of the health server.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object at the end.")] = False,
 ) -> None:
     """Open the port, wait for the sites, train, evaluate, and write a signed release.
@@ -32,6 +35,11 @@ def run_command(
     Example: fedcmr-server run configs/experiments/scar.yaml --state server
     """
     server = open_server(state)
+    if health is not None:
+        data = server.settings.model_dump() | {"health": health}
+        server = ServerFolder(
+            server.path, parse_settings(data, ServerSettings, where="options of run")
+        )
     settings = load_settings(experiment, Experiment)
     os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
     os.environ.setdefault("FLWR_DISABLE_UPDATE_CHECK", "1")

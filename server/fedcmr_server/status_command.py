@@ -39,6 +39,8 @@ def status_command(
         console.print("no run yet: start one with `fedcmr-server run EXPERIMENT`")
         return
     table = Table("run", "phase", "round", "sites", "updated", "message")
+    for column in (0, 2, 4):
+        table.columns[column].no_wrap = True
     for name, status in runs.items():
         sites = ", ".join(f"{site}: {doing}" for site, doing in status.sites.items())
         table.add_row(

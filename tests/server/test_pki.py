@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
-from fedcmr_server.pki import fingerprint, issue_server_certificate, make_authority
+from fedcmr_server.pki import issue_server_certificate, make_authority
+
+from fedcmr.federation.fingerprint import fingerprint
 
 
 @pytest.fixture
