@@ -3,9 +3,6 @@
 from dataclasses import dataclass, field
 
 import numpy as np
-from fedcmr.tasks.registry import Task, task
-from fedcmr.training.local import RoundResult, train_round
-from fedcmr.training.scoring import score
 from torch import nn
 
 from fedcmr.config import Experiment, parse_json
@@ -16,6 +13,9 @@ from fedcmr.federation.cohort import Cohort
 from fedcmr.federation.contract import Contract, contract
 from fedcmr.federation.payload import Layout
 from fedcmr.models.registry import build
+from fedcmr.tasks.registry import Task, task
+from fedcmr.training.local import RoundResult, train_round
+from fedcmr.training.scoring import score
 from fedcmr.types import FloatArray, Split
 
 
