@@ -133,6 +133,7 @@ def _keras_form(cine: Tensor) -> Form:
 
     from fedcmr.bench.keras_st_ran import keras_st_ran
 
+    tf.config.threading.set_intra_op_parallelism_threads(torch.get_num_threads())
     _, slices, phases, size, _ = cine.shape
     model = keras_st_ran(phases, size, slices)
     x = tf.constant(cine.permute(0, 2, 3, 4, 1).numpy())

@@ -16,7 +16,8 @@ def scar_label(record: StudyRecord) -> int | None:
 
 def intensity(stored: StoredCine | Tensor) -> Tensor:
     """Return intensities 0..1, float32, of stored (..., Z, T, Y, X) uint16."""
-    return torch.asarray(stored, copy=True).to(torch.float32) / STORED_MAX
+    integers = stored if isinstance(stored, Tensor) else torch.tensor(stored)
+    return integers.to(torch.float32) / STORED_MAX
 
 
 def binary_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
