@@ -30,7 +30,10 @@ class Patch:
 
 @dataclass(frozen=True)
 class Lesion:
-    """Scarred wall: where, how deep (0 endocardium, 1 epicardium), how thin and how bright."""
+    """Scarred wall: where, how deep (0 endocardium, 1 epicardium), how thin and how bright.
+
+    Larger and brighter than in people, so that a demo of minutes can learn it: docs/phantoms.md.
+    """
 
     patch: Patch
     depth: tuple[float, float]
@@ -75,7 +78,7 @@ class Patient:
 
 
 def draw_patient(rng: np.random.Generator) -> Patient:
-    """Draw one patient; about half carry a scar, and a quarter of those an MVO."""
+    """Draw one patient; about half carry a scar, and a third of those an MVO."""
     sex: Sex = "F" if rng.random() < 0.4 else "M"
     aetiology, lesion, hypokinesia = _draw_disease(rng)
     big_infarct = lesion is not None and aetiology == "ischaemic" and lesion.depth[1] > 0.8
