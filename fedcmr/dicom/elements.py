@@ -25,19 +25,20 @@ class Elements:
         self._raw = raw
         self._dataset = dataset
         self._big_endian = big_endian
+        self._items: dict[int, list[Elements]] = {}
 
     @classmethod
     def of(cls, dataset: Dataset, *, big_endian: bool = False) -> Self:
         """Return the elements of a data set as pydicom read it."""
-        raw = {
-            int(element.tag): element.value or b""
-            for element in dataset.values()
-            if isinstance(element, RawDataElement)
-        }
-        names = dataset.get(tags.SPECIFIC_CHARACTER_SET)
-        if names is not None:  # pydicom needs it at once, so it is not raw any more
-            values = names.value if isinstance(names.value, MultiValue) else [names.value or ""]
-            raw[tags.SPECIFIC_CHARACTER_SET] = "\\".join(values).encode()
+        raw: dict[int, bytes] = {}
+        for element in dataset.values():
+            if isinstance(element, RawDataElement):
+                raw[int(element.tag)] = element.value or b""
+            elif element.tag == tags.SPECIFIC_CHARACTER_SET:  # pydicom needed it at once
+                names = element.value if isinstance(element.value, MultiValue) else [element.value]
+                raw[int(element.tag)] = "\\".join(name or "" for name in names).encode()
+            else:
+                raw[int(element.tag)] = b""
         return cls(raw, dataset, big_endian=big_endian)
 
     def text(self, tag: int) -> str:
@@ -82,6 +83,8 @@ class Elements:
 
     def items(self, tag: int) -> list["Elements"]:
         """Return the items of a sequence."""
-        element = self._dataset.get(tag) if self._dataset is not None else None
-        items = element.value if element is not None and element.VR == "SQ" else ()
-        return [Elements.of(item, big_endian=self._big_endian) for item in items]
+        if tag not in self._items:
+            found = self._dataset[tag] if self._dataset is not None and tag in self._raw else None
+            items = found.value if found is not None and found.VR == "SQ" else ()
+            self._items[tag] = [Elements.of(item, big_endian=self._big_endian) for item in items]
+        return self._items[tag]

@@ -43,6 +43,8 @@ UNDEFINED_LENGTH = 0xFFFFFFFF
 class PixelLayout(NamedTuple):
     """How the pixels of a file are coded."""
 
+    syntax: str
+    """UID of the transfer syntax."""
     rows: int
     columns: int
     frames: int
@@ -51,7 +53,12 @@ class PixelLayout(NamedTuple):
     signed: bool
     big_endian: bool
     offset: int | None
-    """First byte of uncompressed pixels in the file; None when a decoder must find them."""
+    """First byte of the pixel data's value in the file; None in a deflated file."""
+
+    @property
+    def encoded(self) -> bool:
+        """Return whether a decoder is needed."""
+        return self.syntax not in UNCOMPRESSED
 
 
 class ImageHeader(NamedTuple):
@@ -178,6 +185,7 @@ def _layout(elements: Elements, syntax: UID, after: bytes, end: int, size: int) 
         raise RefusedError("unsupported_pixels")
     big_endian = syntax == ExplicitVRBigEndian
     layout = PixelLayout(
+        syntax=str(syntax),
         rows=elements.unsigned(tags.ROWS),
         columns=elements.unsigned(tags.COLUMNS),
         frames=int(elements.number(tags.NUMBER_OF_FRAMES) or 1),
@@ -193,19 +201,19 @@ def _layout(elements: Elements, syntax: UID, after: bytes, end: int, size: int) 
     group, element = (int.from_bytes(after[at : at + 2], byte_order) for at in (0, 2))
     if (group << 16) + element != tags.PIXEL_DATA:
         raise RefusedError("no_pixels")
-    if syntax not in UNCOMPRESSED:
-        return layout
     # PS3.5 7.1: an implicit element has 4 bytes of length after its tag, an explicit OB or OW
     # its VR, two bytes of zeros, and then 4 bytes of length
     first = 4 if syntax.is_implicit_VR else 8
     length = int.from_bytes(after[first : first + 4], byte_order)
-    offset = end + first + 4
+    layout = layout._replace(offset=end + first + 4)
+    if layout.encoded:
+        return layout
     needed = layout.rows * layout.columns * layout.frames * allocated // 8
     if not needed or length == UNDEFINED_LENGTH:
         raise RefusedError("no_pixels")
-    if min(length, size - offset) < needed:
+    if min(length, size - end - first - 4) < needed:
         raise RefusedError("truncated_pixels")
-    return layout._replace(offset=offset)
+    return layout
 
 
 def _classic_frame(elements: Elements) -> FrameHeader:

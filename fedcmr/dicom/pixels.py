@@ -10,7 +10,9 @@ from pathlib import Path
 import numpy as np
 import pydicom
 from numpy.typing import NDArray
+from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.utils import pixel_array
+from pydicom.uid import UID
 
 from fedcmr.dicom.frame import FrameHeader
 from fedcmr.dicom.header import ImageHeader, PixelLayout
@@ -26,7 +28,7 @@ def read_frames(
     Raises:
         RefusedError: the file changed since its header was read, or its pixels cannot be decoded.
     """
-    stored = _stored if header.layout.offset is not None else _decoded
+    stored = _decoded if header.layout.encoded else _stored
     for frame, target, values in zip(
         frames, out, stored(root / header.path, header.layout, frames), strict=True
     ):
@@ -58,9 +60,27 @@ def _stored(
 def _decoded(
     path: Path, layout: PixelLayout, frames: Sequence[FrameHeader]
 ) -> Iterator[NDArray[np.generic]]:
+    numbers = [frame.number for frame in frames]
     try:
-        dataset = pydicom.dcmread(path)
-        for frame in frames:
-            yield pixel_array(dataset, index=frame.number)
+        if layout.offset is None:
+            dataset = pydicom.dcmread(path)
+            yield from (pixel_array(dataset, index=number) for number in numbers)
+            return
+        with path.open("rb") as file:
+            file.seek(layout.offset)
+            decoded = get_decoder(UID(layout.syntax)).iter_array(
+                file,
+                indices=numbers,
+                rows=layout.rows,
+                columns=layout.columns,
+                number_of_frames=layout.frames,
+                samples_per_pixel=1,
+                photometric_interpretation="MONOCHROME2",
+                bits_allocated=layout.bits_allocated,
+                bits_stored=layout.bits_stored,
+                pixel_representation=int(layout.signed),
+                pixel_keyword="PixelData",
+            )
+            yield from (values for values, _ in decoded)
     except Exception:  # pydicom and its plug-ins raise anything on damaged bytes
         raise RefusedError("undecodable_pixels") from None

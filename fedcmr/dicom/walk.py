@@ -1,13 +1,17 @@
 """The short way through a header: step from element to element, keep the values on the allow-list.
 
 It takes the plain case only, classic objects in little-endian syntaxes without sequences of
-undefined length, which is nearly every file of an export, and a fifth of the time of a full
-reader. Everything else is left to pydicom.
+undefined length, which is nearly every file of an export, in a quarter of a full reader's time.
+Everything else is left to pydicom.
 """
 
 from struct import Struct, error
 
-from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ImplicitVRLittleEndian,
+)
 
 from fedcmr.dicom import tags
 from fedcmr.dicom.elements import Elements
@@ -20,6 +24,7 @@ UNDEFINED_LENGTH = 0xFFFFFFFF
 # PS3.5 table 7.1-1 and 7.1-2: after these two reserved bytes follow and a length of 4 bytes
 _LONG = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
 _SHORT = frozenset(b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split())
+_NOT_PLAIN = ("", ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian)
 _WANTED = frozenset((*tags.CLASSIC, TRANSFER_SYNTAX_UID))
 _CLASSIC = b"1.2.840.10008.5.1.4.1.1.4"
 _explicit = Struct("<HH2sH").unpack_from
@@ -33,12 +38,12 @@ def walk(content: bytes) -> tuple[str, Elements, int] | None:
     try:
         at = _through_explicit(content, PREAMBLE, found, last=FILE_META_GROUP << 16 | 0xFFFF)
         syntax = found.get(TRANSFER_SYNTAX_UID, b"").decode("ascii").rstrip(" \0")
-        if syntax == ExplicitVRLittleEndian:
-            at = _through_explicit(content, at, found, last=tags.PIXEL_DATA - 1)
-        elif syntax == ImplicitVRLittleEndian:
-            at = _through_implicit(content, at, found)
-        else:
+        if syntax in _NOT_PLAIN:
             return None
+        if syntax == ImplicitVRLittleEndian:
+            at = _through_implicit(content, at, found)
+        else:  # as all compressed syntaxes are
+            at = _through_explicit(content, at, found, last=tags.PIXEL_DATA - 1)
     except (error, ValueError):
         return None
     plain = found.get(tags.SOP_CLASS_UID, b"").rstrip(b"\0 ") == _CLASSIC

@@ -4,7 +4,6 @@ Three files: the array, a coarse overview for the preview, and, last, a JSON rec
 done. A study whose record fits its source is not done again, so a killed ingest goes on.
 """
 
-import hashlib
 import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -113,5 +112,8 @@ def _file(out: Path, name: str, suffix: str) -> Path:
 
 
 def _source(study: CineStudy, preprocessing: Preprocessing, key: bytes) -> str:
-    headers = hashlib.sha256(repr(study.grid).encode("utf-8", "surrogateescape")).hexdigest()
-    return pseudonym(key, "source", f"{VERSION} {preprocessing.digest()} {headers}")
+    frames = [frame for row in study.grid for frame in row]
+    images = {image.path: image for image, _ in frames}
+    grid = [(image.path, frame.number) for image, frame in frames]
+    text = f"{VERSION} {preprocessing.digest()} {study.slices} {sorted(images.items())} {grid}"
+    return pseudonym(key, "source", text)

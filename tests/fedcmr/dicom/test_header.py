@@ -165,6 +165,7 @@ def test_big_endian_and_deflated_are_read(tmp_path: Path) -> None:
     ds.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
     deflated = read(ds, tmp_path)
     assert deflated.layout.offset is None
+    assert deflated.layout.encoded
     assert deflated.frames == read(one(), tmp_path).frames
     ds = one()
     ds.file_meta.TransferSyntaxUID = ExplicitVRBigEndian
