@@ -1,6 +1,8 @@
 """`fedcmr bench`: what our choices gain, measured on this machine."""
 
 import json
+import tempfile
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -60,3 +62,46 @@ def model_command(
     console.print(table)
     console.print("ratio: the form's time over ours")
     console.print(f"Keras: {result.keras}")
+
+
+@app.command("ingest")
+def ingest_command(
+    dicom: Annotated[
+        Path | None, typer.Argument(help="Folder of DICOM files; phantoms are made without it.")
+    ] = None,
+    experiment: Annotated[
+        Path | None, typer.Option(help="YAML whose preprocessing section is used.")
+    ] = None,
+    patients: Annotated[int, typer.Option(min=1, help="Phantoms of each site.")] = 4,
+    repeats: Annotated[int, typer.Option(min=1, help="Timed turns.")] = 3,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the measurements.")] = False,
+) -> None:
+    """Time ingest against pydicom reading and decoding the same files, each in one process.
+
+    Example: fedcmr bench ingest /export
+    """
+    from fedcmr.bench.ingest import bench_ingest
+    from fedcmr.config import Experiment, Preprocessing, load_settings
+    from fedcmr.phantom.sites import SITES
+    from fedcmr.phantom.write import write_site
+
+    preprocessing = (
+        Preprocessing()
+        if experiment is None
+        else load_settings(experiment, Experiment).preprocessing
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        if dicom is None:
+            for name, site in SITES.items():
+                write_site(Path(folder) / name, site=site, patients=patients, seed=0)
+        result = bench_ingest(dicom or Path(folder), preprocessing, repeats=repeats)
+    if as_json:
+        typer.echo(json.dumps(result.to_json(), indent=2))
+        return
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(
+        f"{result.files} files, {result.megabytes} MB, {result.images} images, "
+        f"{result.studies} studies; CPU seconds of one process, median of {result.repeats}"
+    )
+    console.print(f"floor, pydicom reads and decodes: {result.floor_s:.2f}")
+    console.print(f"ingest, all of it: {result.ingest_s:.2f}, ratio {result.ratio:.2f}")
