@@ -40,9 +40,7 @@ def enhanced_files(study: Study, series: Series) -> Iterator[tuple[int, bytes]]:
         dataset.AcquisitionDateTime = _moment(study, images[0])
         dataset.ContentTime = clock(study, images[0].acquired_s + 10)
         dataset.NumberOfFrames = len(images)
-        dataset.PerFrameFunctionalGroupsSequence = Items(
-            [_frame(study, image, alike) for image in images]
-        )
+        dataset.PerFrameFunctionalGroupsSequence = Items([_frame(image, alike) for image in images])
         pixels = np.stack([image.pixels for image in images])
         dataset.add(DataElement(_PIXEL_DATA, "OW", pixels.tobytes()))
         yield instance, stamp.file(dataset)
@@ -99,10 +97,9 @@ def _shared(series: Series, alike: frozenset[str]) -> Dataset:
     return shared
 
 
-def _frame(study: Study, image: Image, alike: frozenset[str]) -> Dataset:
+def _frame(image: Image, alike: frozenset[str]) -> Dataset:
     frame = Dataset()
     frame.FrameContentSequence = _one(
-        FrameAcquisitionDateTime=_moment(study, image),
         StackID="1",
         InStackPositionNumber=image.slice + 1,
         TemporalPositionIndex=image.phase + 1,
@@ -136,7 +133,6 @@ def _groups(image: Image) -> dict[str, dict[str, object]]:
     if image.trigger_ms is not None:
         groups["CardiacSynchronizationSequence"] = {
             "NominalCardiacTriggerDelayTime": image.trigger_ms,
-            "ActualCardiacTriggerDelayTime": image.trigger_ms,
             "RRIntervalTimeNominal": image.rr_ms,
         }
     return groups

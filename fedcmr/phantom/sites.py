@@ -180,7 +180,8 @@ SITES = {
             institution="North Phantom Hospital",
             exports=(
                 Export(_GE_15, "one_series", ExplicitVRLittleEndian, 0.5),
-                Export(_GE_30, "one_series", RLELossless, 0.5),
+                Export(_GE_30, "one_series", ExplicitVRLittleEndian, 0.35),
+                Export(_GE_30, "one_series", RLELossless, 0.15),
             ),
             oddities=(
                 ("scouts_in_cine_series", 2),
@@ -207,7 +208,7 @@ SITES = {
                 Export(_PHILIPS_15, "enhanced", ExplicitVRLittleEndian, 0.25),
                 Export(_PHILIPS_30, "enhanced", ExplicitVRLittleEndian, 0.5),
             ),
-            oddities=(("phase_images", 7), ("orientation_jitter", 4)),
+            oddities=(("phase_images", 15), ("orientation_jitter", 4)),
         ),
     )
 }
