@@ -4,6 +4,7 @@ Three files: the array, a coarse overview for the preview, and, last, a JSON rec
 done. A study whose record fits its source is not done again, so a killed ingest goes on.
 """
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -31,7 +32,7 @@ class StoredStudy:
     """Content of a study's JSON record."""
 
     source: str
-    """Keyed digest of headers, settings and VERSION that the study was made from."""
+    """Keyed digest of files, headers, settings and VERSION that the study was made from."""
     sha256: str
     """Of the array file."""
     flags: tuple[str, ...]
@@ -45,9 +46,9 @@ def store_study(
 ) -> StoredStudy | Exclusion:
     """Prepare one study of the export `root` and write it into the data set `out`."""
     name = study_pseudonym(key, study.patient_id, study.study_uid)
-    source = _source(study, preprocessing, key)
+    source = _source(study, root, preprocessing, key)
     done = read_study(out, name)
-    if done is not None and done.source == source:
+    if done is not None and done.source == source and _is_whole(out, name, done.sha256):
         return replace(done, reused=True)
     try:
         prepared = prepare(read_cine(root, study), preprocessing)
@@ -111,9 +112,21 @@ def _file(out: Path, name: str, suffix: str) -> Path:
     return out / STUDIES / f"{name}{suffix}"
 
 
-def _source(study: CineStudy, preprocessing: Preprocessing, key: bytes) -> str:
+def _is_whole(out: Path, name: str, sha256: str) -> bool:
+    try:
+        read_overview(out, name)
+        content = _file(out, name, ARRAY).read_bytes()
+    except (OSError, DataError):
+        return False
+    return hashlib.sha256(content).hexdigest() == sha256
+
+
+def _source(study: CineStudy, root: Path, preprocessing: Preprocessing, key: bytes) -> str:
     frames = [frame for row in study.grid for frame in row]
     images = {image.path: image for image, _ in frames}
+    # Pixels may change under the same headers; hashing them would cost as much as ingest.
+    stats = [(root / path).stat() for path in sorted(images)]
+    files = [(stat.st_size, stat.st_mtime_ns) for stat in stats]
     grid = [(image.path, frame.number) for image, frame in frames]
-    text = f"{VERSION} {preprocessing.digest()} {study.slices} {sorted(images.items())} {grid}"
-    return pseudonym(key, "source", text)
+    text = f"{VERSION} {preprocessing.digest()} {study.slices} {sorted(images.items())} {files} "
+    return pseudonym(key, "source", f"{text}{grid}")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import dicom_files
 import numpy as np
+import pydicom
 import pytest
 from dicom_files import Change
 from pydicom.dataset import Dataset
@@ -169,6 +170,37 @@ def test_finished_studies_are_not_done_again(
     assert ingest(dicom, out, labels).resumed == 4
     assert {path: path.stat().st_mtime_ns for path in (out / "studies").iterdir()} == times
     assert files(out) == files(whole)
+
+
+@pytest.mark.parametrize("ending", [".npy", ".overview.npy"])
+@pytest.mark.parametrize("damage", ["missing", "cut"])
+def test_a_lost_or_damaged_file_is_made_again(
+    dicom: Path, labels: Path, whole: Path, tmp_path: Path, ending: str, damage: str
+) -> None:
+    out = tmp_path / "set"
+    ingest(dicom, out, labels)
+    path = out / "studies" / f"{open_dataset(out).records[0].study}{ending}"
+    if damage == "missing":
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes()[:-2])
+    assert ingest(dicom, out, labels).resumed == 3
+    assert files(out) == files(whole)
+
+
+def test_other_pixels_under_the_same_headers_give_another_array(tmp_path: Path) -> None:
+    export, out = tmp_path / "export", tmp_path / "set"
+    dicom_files.write(export, dicom_files.cine(dicom_files.heart(), change=of("P1", "1.1")))
+    ingest(export, out)
+    before = open_dataset(out).array_sha256
+    for path in export.iterdir():
+        ds = pydicom.dcmread(path)
+        ds.PixelData = ds.PixelData[::-1]
+        ds.save_as(path)
+    assert ingest(export, out).resumed == 0
+    after = open_dataset(out).array_sha256
+    assert before.keys() == after.keys()
+    assert before != after
 
 
 class Killed(BaseException):
