@@ -1,6 +1,6 @@
 """One acquisition into a grid of slices and phases, by position and by rank of time.
 
-Never by file order, by equal times, or by SliceLocation: see the notes on real exports in docs.
+Never by file order, by equal times, or by SliceLocation: docs/ingest.md says why.
 """
 
 from collections import Counter

@@ -16,10 +16,13 @@ from fedcmr.types import DoubleArray, FloatArray, RawCine
 
 GRID_MM = 3.0
 """Working resolution; a ventricle is 40 to 80 mm across."""
-RADII_MM = tuple(range(15, 42, 3))
-"""Radii of the blood pool and of the outer wall."""
-BORDER_PERCENTILE = 80.0
-"""Of the gradient: only the strongest fifth of the pixels vote."""
+RADII_MM = tuple(range(15, 48, 3))
+"""From the blood pool of a small ventricle to the outer wall of a dilated one."""
+BORDER_PERCENTILE = 70.0
+"""Of the gradient: pixels with a weaker one do not vote."""
+AMPLITUDE_PERCENTILE = 90.0
+"""Of the amplitude, above which a vote does not weigh more: the wall of the right ventricle moves
+most, and fat is brightest."""
 VOTE_BLUR_MM = 6.0
 MOTION_BLUR_MM = 25.0
 MOTION_SHARE = 0.25
@@ -92,7 +95,8 @@ def _votes(mean: FloatArray, amplitude: FloatArray, pixel: list[float]) -> Doubl
     steep = steepness[rows, columns]
     towards_y = down[rows, columns] / steep / np.float32(pixel[0])
     towards_x = right[rows, columns] / steep / np.float32(pixel[1])
-    weight = amplitude[rows, columns].astype(np.float64)
+    most = np.percentile(amplitude, AMPLITUDE_PERCENTILE)
+    weight = np.minimum(amplitude[rows, columns], most).astype(np.float64)
     votes = np.zeros(mean.size)
     for radius in RADII_MM:
         y = np.rint(rows + radius * towards_y).astype(np.int64)

@@ -78,7 +78,7 @@ def test_scd_crop_is_on_the_left_ventricle(scd: Path, export: Export) -> None:
         prepared = prepare(read_cine(scd, study), Preprocessing())
         outlines = contours(scd, study)
         centre = np.mean([outline.mean(axis=0) for outline in outlines], axis=0)
-        assert np.hypot(*(centre - prepared.preparation.centre_mm)) < 15
+        assert np.hypot(*(centre - prepared.preparation.centre_mm)) < 10
         # every outline lies within the 120 mm crop of the smallest experiment, the half of 192
         reach = max(np.abs(o - prepared.preparation.centre_mm).max() for o in outlines)
         assert reach < 60
