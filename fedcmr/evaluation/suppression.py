@@ -2,13 +2,21 @@
 
 Results are printed for all cases, for each row and for each column of a table of counts (rows:
 sites, columns: levels of a stratification). A group is small when a class has fewer cases than
-the minimum. Small groups are withheld; then larger ones as well, as long as subtracting printed
-groups from one another would give a small one: the withheld group itself, one cell of the table,
-or what a printed group leaves beside the printed groups inside it.
+the minimum. Small groups are withheld; then larger ones as well, as long as adding and
+subtracting printed groups would give a small one.
+
+What can be computed: a weighted sum of printed groups that is 1 or 0 in every cell. Rows, columns
+and the total make a network matrix, which is totally unimodular (Schrijver, Theory of Linear and
+Integer Programming, 19.3): the weights can be whole numbers, and cut at every whole number they
+give disjoint sums with weights of -1, 0 and 1. These have one shape: the cells of some rows less
+those of some columns that lie wholly inside these rows, with the withheld rows taken together on
+one side, and so the withheld columns. For given rows, the most columns leave the smallest group,
+so that looking at every choice of rows finds every leak.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +26,10 @@ Cell = tuple[str, tuple[str, ...]]
 
 Counts = tuple[int, int]
 """Cases of class 1 and of class 0."""
+
+MOST_ROWS = 10
+"""With more printed sites and more printed levels than this, results by site are withheld: every
+choice of the fewer ones is looked at."""
 
 
 @dataclass(frozen=True)
@@ -34,74 +46,84 @@ def printable(table: Mapping[Cell, Counts], minimum: int) -> Printable:
 
     The structure of the table (which site has which level at all) is taken as known to everyone.
     """
-    margins = _margins([cell for cell, counts in table.items() if sum(counts)])
-    shown = {name for name, group in margins.items() if _is_large(group, table, minimum)}
-    while (reason := _first_leak(margins, shown, table, minimum)) is not None:
+    cells = sorted(cell for cell, counts in table.items() if sum(counts))
+    counts = np.array([table[cell] for cell in cells], dtype=np.int64).reshape(-1, 2)
+    groups = _groups(cells)
+    size = {name: int(counts[inside].sum()) for name, inside in groups.items()}
+    shown = {name for name, inside in groups.items() if counts[inside].sum(0).min() >= minimum}
+    if min(len(_of(shown, "site")), len(_of(shown, "level"))) > MOST_ROWS:
+        shown -= set(_of(shown, "site"))
+    while leak := min(
+        _leaks(groups, shown, counts, minimum),
+        key=lambda used: (len(used), sorted(used)),
+        default=None,
+    ):
         # The smallest group that the leak needs costs the reader least.
-        shown.remove(min(reason, key=lambda name: (_size(margins[name], table), name)))
+        shown.remove(min(leak - {TOTAL} or leak, key=lambda name: (size[name], name)))
     return Printable(
-        total=("total",) in shown,
-        sites=frozenset(name[1] for name in shown if name[0] == "site"),
-        levels=frozenset(name[1:] for name in shown if name[0] == "level"),
+        total=TOTAL in shown,
+        sites=frozenset(name[1] for name in _of(shown, "site")),
+        levels=frozenset(name[1:] for name in _of(shown, "level")),
     )
 
 
 Name = tuple[str, ...]
-Group = frozenset[Cell]
+Mask = NDArray[np.bool_]
+
+TOTAL: Name = ("total",)
 
 
-def _margins(cells: list[Cell]) -> dict[Name, Group]:
-    margins: dict[Name, Group] = {("total",): frozenset(cells)}
-    for site, level in cells:
+def _groups(cells: list[Cell]) -> dict[Name, Mask]:
+    """Return which cells (cells,) each group has."""
+    groups: dict[Name, Mask] = {TOTAL: np.ones(len(cells), dtype=np.bool_)}
+    for index, (site, level) in enumerate(cells):
         for name in (("site", site), ("level", *level)):
-            margins[name] = margins.get(name, frozenset()) | {(site, level)}
-    return margins
+            groups.setdefault(name, np.zeros(len(cells), dtype=np.bool_))[index] = True
+    return groups
 
 
-def _first_leak(
-    margins: Mapping[Name, Group], shown: set[Name], table: Mapping[Cell, Counts], minimum: int
-) -> set[Name] | None:
-    """Return the printed groups whose combination gives a small group, or None."""
-    if not shown:
-        return None
-    small = [g for g in _candidates(margins, shown) if g and not _is_large(g, table, minimum)]
-    if not small:
-        return None
-    cells, names = sorted(margins[("total",)]), sorted(shown)
-    printed = _indicators([margins[name] for name in names], cells).T
-    wanted = _indicators(small, cells).T
-    weights = np.linalg.lstsq(printed, wanted, rcond=None)[0]
-    leaks = np.flatnonzero(np.abs(printed @ weights - wanted).max(axis=0) < 1e-6)
-    if not len(leaks):
-        return None
-    of_first = np.abs(weights[:, leaks[0]])
-    used = {name for name, weight in zip(names, of_first, strict=True) if weight > 1e-6}
-    return used - {("total",)} or used
+def _of(names: set[Name], kind: str) -> list[Name]:
+    return sorted(name for name in names if name[0] == kind)
 
 
-def _candidates(margins: Mapping[Name, Group], shown: set[Name]) -> Iterator[Group]:
-    """Give every group that a reader could hope to compute."""
-    yield from (margins[name] for name in sorted(margins))
-    yield from (frozenset({cell}) for cell in sorted(margins[("total",)]))
-    for name in sorted(shown):
-        for kind in ("site", "level"):
-            inside = [
-                margins[other]
-                for other in shown
-                if other[0] == kind and other != name and margins[other] <= margins[name]
-            ]
-            if inside:
-                yield margins[name].difference(*inside)
+def _leaks(
+    groups: Mapping[Name, Mask], shown: set[Name], counts: NDArray[np.int64], minimum: int
+) -> Iterator[set[Name]]:
+    """Give sets of printed groups whose combination is a small group."""
+    if not len(counts):
+        return
+    # Rows and columns play the same part: the complement of either turns one into the other.
+    rows, columns = sorted((_of(shown, "site"), _of(shown, "level")), key=len)
+    in_rows, in_columns = (
+        np.array([groups[name] for name in names], dtype=np.bool_).reshape(-1, len(counts))
+        for names in (rows, columns)
+    )
+    withheld_row, withheld_column = ~in_rows.any(0), ~in_columns.any(0)
+    chosen = np.array(list(product((False, True), repeat=len(rows))), dtype=np.bool_)
+    chosen = chosen.reshape(2 ** len(rows), len(rows))
+    for with_row, with_column in product((False, True), repeat=2):
+        if with_row != with_column and TOTAL not in shown:
+            continue
+        added = chosen @ in_rows | (with_row & withheld_row)
+        taken = ~(~added @ in_columns.T)
+        if with_column:
+            possible = ~(~added & withheld_column).any(1)
+        else:
+            possible = np.ones(len(added), dtype=np.bool_)
+        for index in np.flatnonzero(possible):
+            available = added[index] & ~(with_column & withheld_column)
+            for less in _columns(available, taken[index], in_columns):
+                inside = available & ~(less @ in_columns)
+                if inside.any() and counts[inside].sum(0).min() < minimum:
+                    used = {rows[i] for i in np.flatnonzero(chosen[index] != with_row)}
+                    used |= {columns[i] for i in np.flatnonzero(less != with_column)}
+                    yield used | ({TOTAL} if with_row != with_column else set())
 
 
-def _is_large(group: Group, table: Mapping[Cell, Counts], minimum: int) -> bool:
-    return all(sum(table[cell][label] for cell in group) >= minimum for label in (0, 1))
-
-
-def _size(group: Group, table: Mapping[Cell, Counts]) -> int:
-    return sum(sum(table[cell]) for cell in group)
-
-
-def _indicators(groups: list[Group], cells: list[Cell]) -> NDArray[np.float64]:
-    """Return membership (groups, cells) as 0 and 1."""
-    return np.array([[cell in group for cell in cells] for group in groups], dtype=np.float64)
+def _columns(available: Mask, taken: Mask, in_columns: Mask) -> Iterator[Mask]:
+    """Give the columns to take off: all that may be, or all but one where that leaves nothing."""
+    if (available & ~(taken @ in_columns)).any():
+        yield taken
+        return
+    for index in np.flatnonzero(taken):
+        yield taken & (np.arange(len(taken)) != index)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
+from itertools import product
 
 
 def recoverable(published: Sequence[Iterable[int]], wanted: Iterable[int]) -> bool:
@@ -16,6 +17,18 @@ def recoverable(published: Sequence[Iterable[int]], wanted: Iterable[int]) -> bo
         rows = [_without(row, pivot, column) for row in rows]
         target = _without(target, pivot, column)
     return not any(target)
+
+
+def differences(published: Sequence[Sequence[int]]) -> set[tuple[int, ...]]:
+    """Every set of cells (0 or 1 each) that adding and subtracting published sums can give."""
+    sums = (
+        tuple(
+            sum(sign * row[cell] for sign, row in zip(signs, published, strict=True))
+            for cell in range(len(published[0]))
+        )
+        for signs in product((-1, 0, 1), repeat=len(published))
+    )
+    return {cells for cells in sums if set(cells) <= {0, 1} and any(cells)}
 
 
 def _without(row: list[Fraction], pivot: list[Fraction], column: int) -> list[Fraction]:

@@ -1,8 +1,8 @@
 from itertools import combinations
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from reference.differencing import recoverable
+from reference.differencing import differences, recoverable
 
 from fedcmr.evaluation.suppression import Printable, printable
 
@@ -23,21 +23,42 @@ def _published(table: dict, shown: Printable) -> tuple[list, list[list[int]]]:
     return cells, rows
 
 
+# Total less site s1 less level l1 leaves (9, 8): rows and columns have to be looked at together.
+MIXED = {
+    ("s0", ("l1",)): (30, 30),
+    ("s1", ("l0",)): (12, 3),
+    ("s1", ("l2",)): (12, 12),
+    ("s2", ("l0",)): (8, 0),
+    ("s3", ("l1",)): (1, 1),
+    ("s3", ("l2",)): (1, 8),
+}
+
+
 @settings(max_examples=150, deadline=None)
 @given(TABLES, st.sampled_from([1, 5, 10]))
+@example(MIXED, 10)
 def test_no_small_group_can_be_computed(table: dict, minimum: int) -> None:
-    shown = printable(table, minimum)
-    cells, rows = _published(table, shown)
-    groups = [[cell] for cell in cells]
-    groups += [[c for c in cells if c[0] == site] for site in {c[0] for c in cells}]
-    groups += [[c for c in cells if c[1] == level] for level in {c[1] for c in cells}]
-    groups.append(cells)
-    for kind, names in ((0, shown.sites), (1, shown.levels)):
-        groups.append([cell for cell in cells if cell[kind] not in names])
-    for group in groups:
-        counts = [sum(table[cell][label] for cell in group) for label in (0, 1)]
-        if group and min(counts) < minimum:
-            assert not recoverable(rows, [cell in group for cell in cells])
+    cells, rows = _published(table, printable(table, minimum))
+    for group in differences(rows) if rows else ():
+        inside = [table[cell] for cell, member in zip(cells, group, strict=True) if member]
+        assert min(map(sum, zip(*inside, strict=True))) >= minimum
+
+
+@settings(max_examples=40, deadline=None)
+@given(TABLES)
+def test_sums_with_any_weights_give_no_small_group(table: dict) -> None:
+    cells, rows = _published(table, printable(table, 10))
+    for size in (1, 2, 3):
+        for group in combinations(cells, size):
+            if min(sum(table[cell][label] for cell in group) for label in (0, 1)) < 10:
+                assert not recoverable(rows, [cell in group for cell in cells])
+
+
+def test_many_sites_and_many_levels_are_printed_by_level_only() -> None:
+    names = [f"{number:02}" for number in range(11)]
+    table = {(site, (level,)): (20, 20) for site in names for level in names}
+    levels = frozenset((name,) for name in names)
+    assert printable(table, 10) == Printable(True, frozenset(), levels)
 
 
 @settings(max_examples=60, deadline=None)
@@ -83,6 +104,7 @@ def test_no_case_at_all() -> None:
 
 def test_reference_finds_what_can_be_computed() -> None:
     total, first, second = [1, 1, 1], [1, 0, 0], [0, 1, 0]
+    assert differences([total, first]) == {(1, 1, 1), (1, 0, 0), (0, 1, 1)}
     assert recoverable([total, first, second], [0, 0, 1])
     assert not recoverable([total, first], [0, 0, 1])
     assert all(recoverable([a, b], a) for a, b in combinations([total, first, second], 2))
