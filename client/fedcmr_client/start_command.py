@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from fedcmr.cli.lock import only_one
+from fedcmr.cli.run import end_on_sigterm
 from fedcmr.config import parse_settings
 from fedcmr.data.store import open_dataset
 from fedcmr_client.settings import SiteFolder, SiteSettings, open_site
@@ -41,6 +42,7 @@ def start_command(
 
     Example: fedcmr-client start --site /var/lib/fedcmr
     """
+    end_on_sigterm(0)  # told to stop: that is how a service ends well
     folder = open_site(site)
     given = {
         "server": server,

@@ -4,7 +4,6 @@ import logging
 import os
 import signal
 import sys
-from types import FrameType
 from typing import NoReturn
 
 import click
@@ -12,18 +11,19 @@ import typer
 from rich.console import Console
 from rich.logging import RichHandler
 
+from fedcmr.cli.say import say
 from fedcmr.errors import FedcmrError
 
-USAGE, INTERRUPTED = 2, 130
+USAGE, INTERRUPTED, TERMINATED = 2, 130, 143
 
 
 def run(app: typer.Typer) -> NoReturn:
     """Run a command line and leave the process with its exit code.
 
-    FedcmrError becomes one line on stderr; SIGTERM ends cleanly with 0, Ctrl-C with 130. Set
+    FedcmrError becomes one line on stderr; SIGTERM ends cleanly with 143, Ctrl-C with 130. Set
     FEDCMR_TRACEBACK=1 to see where an error came from.
     """
-    signal.signal(signal.SIGTERM, _terminate)
+    end_on_sigterm(TERMINATED)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     _log_events()
     try:
@@ -46,12 +46,13 @@ def run(app: typer.Typer) -> NoReturn:
     sys.exit(code if isinstance(code, int) else 0)
 
 
+def end_on_sigterm(code: int) -> None:
+    """Make SIGTERM leave the process with `code`, through every open context."""
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(code))
+
+
 def _say(line: str) -> None:
-    Console(stderr=True, soft_wrap=True, highlight=False).print(f"error: {line}", markup=False)
-
-
-def _terminate(number: int, frame: FrameType | None) -> NoReturn:
-    sys.exit(0)
+    say(f"error: {line}", stderr=True)
 
 
 def _log_events() -> None:

@@ -18,6 +18,12 @@ def main(kind: str):
         import signal
         print("ready", flush=True)
         signal.pause()
+    if kind == "service":
+        import signal
+        from fedcmr.cli.run import end_on_sigterm
+        end_on_sigterm(0)
+        print("ready", flush=True)
+        signal.pause()
     if kind == "bug":
         raise RuntimeError("unforeseen")
     if kind != "fine":
@@ -70,12 +76,19 @@ def test_a_bug_is_not_hidden() -> None:
     assert "RuntimeError: unforeseen" in done.stderr
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
+@pytest.mark.parametrize(
+    ("kind", "number", "code"),
+    [
+        ("wait", signal.SIGINT, 130),
+        ("wait", signal.SIGTERM, 143),
+        ("service", signal.SIGTERM, 0),
+    ],
+)
 def test_signals_end_a_command_even_when_it_inherited_them_ignored(
-    number: signal.Signals, code: int
+    kind: str, number: signal.Signals, code: int
 ) -> None:
     with subprocess.Popen(
-        ["sh", "-c", "trap '' INT TERM; exec \"$@\"", "sh", sys.executable, "-c", PROGRAM, "wait"],
+        ["sh", "-c", "trap '' INT TERM; exec \"$@\"", "sh", sys.executable, "-c", PROGRAM, kind],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
