@@ -106,6 +106,15 @@ def test_a_slice_shifted_in_plane_is_cropped_at_the_same_place() -> None:
     assert np.abs(a[3].astype(int) - b[3]).mean() < 300
 
 
+def test_the_beat_begins_at_the_r_wave_wherever_the_scan_did() -> None:
+    pixels = dicom_files.heart().astype(np.float32)
+    times = np.tile(np.arange(12) * 75.0, (6, 1))
+    late = volume(np.roll(pixels, -4, axis=1), times_ms=times + 300)
+    np.testing.assert_array_equal(
+        prepare(late, SMALL).array, prepare(volume(pixels, times_ms=times), SMALL).array
+    )
+
+
 def test_flags_of_the_grid_are_kept() -> None:
     assert "dropped_slice" in prepare(volume(flags=("dropped_slice",)), SMALL).flags
 
