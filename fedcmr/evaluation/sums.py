@@ -5,6 +5,7 @@ scores in [k / bins, (k + 1) / bins), the last one 1.0 as well. A threshold on a
 splits the cases of a histogram exactly as it splits the scores.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from functools import reduce
 from typing import Annotated, Any, Literal, Self
@@ -15,7 +16,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from fedcmr.config import Settings, parse_json
 from fedcmr.data.record import StudyRecord
-from fedcmr.errors import DataError
+from fedcmr.errors import ConfigurationError, DataError
 
 CountArray = NDArray[np.int64]
 """Cases per bin: (bins,)."""
@@ -26,9 +27,16 @@ STRATIFICATIONS: tuple[tuple[str, ...], ...] = (("vendor", "field_strength"),)
 SMALLEST_PROBABILITY = 1e-7
 """Scores are clipped here before the logarithm: one certain error must stay a finite loss."""
 
+WORST_LOSS = math.ceil(-math.log(SMALLEST_PROBABILITY) * 1024) / 1024
+"""No case has a larger loss. A binary fraction, so that its multiples are exact and the sum of two
+sums within the limit is within it, however they round."""
+
+MOST_CASES = 10**6
+"""A site sends no more; `Count` leaves room for the sum over all sites."""
+
 # Levels come from other machines and end in reports: plain words only.
 Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9<>=+._/ -]{1,64}$")]
-Count = Annotated[int, Field(strict=True, ge=0, le=10**9)]
+Count = Annotated[int, Field(strict=True, ge=0, le=10**12)]
 Sum = Annotated[float, Field(strict=True, ge=0)]
 
 
@@ -50,6 +58,8 @@ class StratumSums(Settings):
             raise ValueError("positive and negative must have the same bins")
         if self.brier > self.n:
             raise ValueError("brier cannot exceed the number of cases")
+        if self.loss > self.n * WORST_LOSS:
+            raise ValueError(f"loss cannot exceed {WORST_LOSS:.3f} for each case")
         return self
 
     @property
@@ -102,6 +112,11 @@ class EvaluationSums(Settings):
         for stratum in self.strata:
             histogram = np.array([stratum.positive, stratum.negative], dtype=np.int64)
             counts[stratum.by] = counts.get(stratum.by, np.zeros_like(histogram)) + histogram
+        expected = {(), *STRATIFICATIONS} if self.overall.n else {()}
+        if set(counts) != expected:
+            raise ValueError(
+                "strata must be all cases and, if there are any, by each stratification"
+            )
         for by, total in counts.items():
             if not np.array_equal(total, counts[()]):
                 raise ValueError(f"strata by {', '.join(by)} do not add up to all cases")
@@ -136,9 +151,12 @@ class EvaluationSums(Settings):
 
         Raises:
             ConfigurationError: not a JSON object, a count is negative or not whole, a histogram
-                has the wrong length, or strata do not add up.
+                has the wrong length, strata do not add up, or there are too many cases.
         """
-        return parse_json(text, cls, where=where)
+        sums = parse_json(text, cls, where=where)
+        if sums.overall.n > MOST_CASES:
+            raise ConfigurationError(f"sums over more than {MOST_CASES} cases", where=where)
+        return sums
 
 
 def levels(record: StudyRecord) -> dict[str, str]:

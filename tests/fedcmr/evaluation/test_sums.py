@@ -3,11 +3,18 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from fedcmr.errors import ConfigurationError, DataError
-from fedcmr.evaluation.sums import EvaluationSums, collect, levels, total
+from fedcmr.evaluation.sums import (
+    MOST_CASES,
+    WORST_LOSS,
+    EvaluationSums,
+    collect,
+    levels,
+    total,
+)
 
 LEVELS = [{"vendor": v, "field_strength": f} for v in ("GE", "Siemens") for f in ("1.5T", "3T")]
 CASE = st.tuples(st.integers(0, 1), st.floats(0, 1), st.sampled_from(LEVELS), st.integers(0, 3))
@@ -91,6 +98,19 @@ def _set(*path: object, value: object) -> Callable[[dict], None]:
     return change
 
 
+def _by(data: dict, name: str) -> dict:
+    return data["strata"][0] | {"by": [name], "level": ["x"]}
+
+
+def _empty(stratum: dict) -> None:
+    none = [0] * len(stratum["positive"])
+    stratum.update(positive=none, negative=none, loss=0.0, brier=0.0)
+
+
+def _crowd(stratum: dict) -> dict:
+    return stratum | {"positive": [10**6 + 1, *[0] * 63], "negative": [0] * 64}
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -103,6 +123,11 @@ def _set(*path: object, value: object) -> Callable[[dict], None]:
         (_set("strata", 0, "loss", value="1"), "number"),
         (_set("strata", 0, "loss", value=float("nan")), "finite"),
         (_set("strata", 0, "brier", value=1e6), "cannot exceed"),
+        (_set("strata", 0, "loss", value=50 * 16.2), "loss cannot exceed"),
+        (lambda data: data.update(strata=data["strata"][:1]), "by each stratification"),
+        (lambda data: data["strata"].insert(1, _by(data, "sex")), "by each stratification"),
+        (lambda data: [_empty(stratum) for stratum in data["strata"]], "by each stratification"),
+        (lambda data: data.update(strata=[_crowd(s) for s in data["strata"][:2]]), "1000000 cases"),
         (_set("strata", 1, "level", value=["<script>", "a|b"]), "pattern"),
         (_set("strata", 1, "level", value=["GE"]), "one entry each"),
         (_set("strata", value=[]), "sorted"),
@@ -120,6 +145,21 @@ def test_sums_that_cannot_be_true_are_refused(
     with pytest.raises(ConfigurationError, match=words) as caught:
         EvaluationSums.from_json(json.dumps(data), where="site a")
     assert "site a" in str(caught.value)
+
+
+def _extreme(n: int) -> EvaluationSums:
+    histogram = {"positive": [n, 0], "negative": [0, 0], "loss": n * WORST_LOSS, "brier": float(n)}
+    levels_of = {"by": ["vendor", "field_strength"], "level": ["GE", "3T"]}
+    strata = [{"by": [], "level": []} | histogram, levels_of | histogram]
+    text = json.dumps({"bins": 2, "strata": strata if n else strata[:1]})
+    return EvaluationSums.from_json(text, where="site a")
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.integers(0, MOST_CASES), max_size=20))
+@example([MOST_CASES] * 1000)
+def test_the_most_extreme_sums_that_are_let_in_can_be_added(cases: list[int]) -> None:
+    assert total(map(_extreme, cases), bins=2).overall.n == sum(cases)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", "[" * 100_000, "\ud800"])
