@@ -11,10 +11,12 @@ import pytest
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:
-    """The folder of real public DICOM files; tests that need it skip where it is absent."""
+    """The folder of real public DICOM files; tests skip where none was named."""
     beside = Path(__file__).parents[1] / ".." / "shared" / "data"
     folder = Path(os.environ.get("FEDCMR_REAL_DATA", beside)).resolve()
     if not folder.is_dir():
+        if "FEDCMR_REAL_DATA" in os.environ:
+            pytest.fail(f"FEDCMR_REAL_DATA names no folder: {folder}")
         pytest.skip("no real data: set FEDCMR_REAL_DATA to a folder that holds them")
     return folder
 
@@ -54,5 +56,5 @@ def coordinator(tmp_path: Path) -> Iterator[Coordinator]:
     issue_server_certificate(tmp_path, ["127.0.0.1"])
     link, port = FleetLink(), free_port()
     link.admit("one", make_site_key(tmp_path / "site_key"))
-    with serve(link.states, "127.0.0.1", port, tmp_path / "server.pem", tmp_path / "server.key"):
+    with serve(link, "127.0.0.1", port, tmp_path / "server.pem", tmp_path / "server.key"):
         yield Coordinator(link, port, tmp_path / "ca.pem", tmp_path / "site_key")

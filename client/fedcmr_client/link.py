@@ -39,6 +39,8 @@ from flwr.supercore.inflatable.inflatable_protobuf_utils import (
     make_push_object_fn_protobuf,
 )
 from flwr.supercore.inflatable.inflatable_utils import (
+    ObjectPullError,
+    ObjectPushError,
     pull_and_inflate_object_from_tree,
     push_objects,
 )
@@ -206,6 +208,12 @@ def _network_errors(server: str) -> Iterator[None]:
         raise _refusal(error.response.status_code, server) from None
     except httpx.TransportError as error:
         raise unreachable(error, server) from None
+    except (ObjectPullError, ObjectPushError, ValueError) as error:
+        raise NetworkError(
+            f"a message could not be transferred ({type(error).__name__})",
+            where=server,
+            fix="it counts as not answered; this site goes on with the next",
+        ) from None
 
 
 def _refusal(status: int, server: str) -> NetworkError:
@@ -213,13 +221,19 @@ def _refusal(status: int, server: str) -> NetworkError:
         return NetworkError(
             "the coordinator does not accept this site's signature",
             where=server,
-            fix="run `fedcmr-client doctor`: the clock is wrong or the key was withdrawn",
+            fix="the coordinator has just restarted, or this clock is wrong: run the doctor",
+        )
+    if status == httpx.codes.FORBIDDEN:
+        return NetworkError(
+            "the coordinator does not know this site's key, or the run has ended",
+            where=server,
+            fix="send site_key.pub to the coordinator to be enrolled",
         )
     if status < httpx.codes.INTERNAL_SERVER_ERROR:
         return NetworkError(
-            f"the coordinator does not know this site's key (HTTP {status})",
+            f"the coordinator refused a message (HTTP {status})",
             where=server,
-            fix="send site_key.pub to the coordinator to be enrolled",
+            fix="run `fedcmr-client doctor`",
         )
     return NetworkError(f"the coordinator answered HTTP {status}", where=server, fix="try again")
 

@@ -37,7 +37,9 @@ def enrol(sites: Path, name: str, key_file: Path) -> Path:
         if same_key and path.stem != name:
             raise ConfigurationError(f"this key is enrolled as {path.stem}")
     enrolled = sites / f"{name}.pub"
-    enrolled.write_bytes(key)
+    aside = sites / f".{name}.writing"  # a running coordinator reads *.pub at any moment
+    aside.write_bytes(key)
+    aside.replace(enrolled)
     return enrolled
 
 

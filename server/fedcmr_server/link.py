@@ -5,8 +5,10 @@ What is used of Flower beyond its public names is held by tests/server/test_flow
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography.hazmat.primitives.serialization import load_ssh_public_key
@@ -32,7 +34,7 @@ from flwr.supercore.inflatable.inflatable_object import (
     no_object_id_recompute,
 )
 from flwr.supercore.inflatable.inflatable_utils import inflate_object_from_contents
-from flwr.supercore.object_store import ObjectStoreFactory
+from flwr.supercore.object_store import NoObjectInStoreError, ObjectStoreFactory
 from flwr.supercore.primitives.asymmetric import public_key_to_bytes
 from flwr.supercore.task_identity import TaskIdentity
 from flwr.superlink.federation import NoOpFederationManager
@@ -54,9 +56,18 @@ class FleetLink:
         self.states = LinkStateFactory(FLWR_IN_MEMORY_DB_NAME, NoOpFederationManager(), objects)
         self._state: LinkState = self.states.state()
         self._names: dict[int, str] = {}
+        self._connections: Counter[int] = Counter()
+
+    def connected(self, node: int) -> None:
+        """Note that a site has connected, perhaps again after a crash."""
+        self._connections[node] += 1
 
     def admit(self, name: str, public_key: Path) -> None:
-        """Let the holder of this key connect; admitting twice changes nothing."""
+        """Let the holder of this key connect; admitting twice changes nothing.
+
+        Raises:
+            ValueError: the file is no public key.
+        """
         if name in self._names.values():
             return
         key = public_key_to_bytes(load_ssh_public_key(public_key.read_bytes()))  # type: ignore[arg-type]
@@ -103,51 +114,73 @@ class FleetLink:
             self._state.finish_task(task.task_id, SubStatus.COMPLETED, "")
 
     def exchange(
-        self,
-        contents: Mapping[str, RecordDict],
-        message_type: str,
-        *,
-        timeout_s: float,
-        on_reply: Callable[[str, Message], None] = lambda name, reply: None,
+        self, contents: Mapping[str, RecordDict], message_type: str, *, timeout_s: float
     ) -> dict[str, Message]:
         """Send one message to each named site and wait for the replies.
+
+        A site that connects anew before it answered, after a crash, is sent its message again.
 
         Args:
             contents: site name -> content.
             message_type: "query", "train" or "evaluate".
             timeout_s: seconds after which a site counts as silent.
-            on_reply: called with site name and reply as each arrives.
 
         Returns:
             Site name -> reply, sorted by name so that sums do not depend on arrival; a site that
-            went away or stayed silent has a reply with an error.
+            went away, stayed silent or sent what cannot be read has a reply with an error.
         """
-        nodes = {name: node for node, name in self._names.items()}
         deadline = time.monotonic() + timeout_s
-        waiting = {
-            self._push(Message(content, nodes[name], message_type, ttl=timeout_s)): name
-            for name, content in contents.items()
-        }
+        nodes = {name: node for node, name in self._names.items()}
+
+        def push(name: str) -> "_Sent":
+            message = Message(contents[name], nodes[name], message_type, ttl=timeout_s)
+            return _Sent(name, message, self._connections[nodes[name]], self._push(message))
+
+        waiting = [push(name) for name in contents]
         replies: dict[str, Message] = {}
-        announced: list[Message] = []
         while waiting and time.monotonic() < deadline:
-            announced += self._state.get_message_res(
-                message_ids=set(waiting) - {m.metadata.reply_to_message_id for m in announced},
-                run_id=TaskIdentity.run_id,
-            )
-            for reply in [m for m in announced if self._is_complete(m)]:
-                announced.remove(reply)
-                name = waiting.pop(reply.metadata.reply_to_message_id)
-                replies[name] = self._take(reply)
-                on_reply(name, replies[name])
+            for sent in list(waiting):
+                answer = self._answer(sent)
+                if answer is not None:
+                    replies[sent.name] = answer
+                    waiting.remove(sent)
+                elif self._connections[nodes[sent.name]] != sent.connection:
+                    self._forget(sent)
+                    waiting[waiting.index(sent)] = push(sent.name)
             time.sleep(POLL_S)
-        silence = Error(ErrorCode.REPLY_MESSAGE_UNAVAILABLE, f"no answer within {timeout_s:g} s")
-        for message_id, name in waiting.items():
-            self._state.delete_messages({message_id})
-            replies[name] = Message(
-                silence, reply_to=Message(RecordDict(), nodes[name], message_type, ttl=1)
-            )
+        for sent in waiting:
+            replies[sent.name] = _failure(sent, f"no answer within {timeout_s:g} s")
+            self._forget(sent)
         return dict(sorted(replies.items()))
+
+    def _answer(self, sent: "_Sent") -> Message | None:
+        """Return the reply when all of it is here."""
+        if sent.reply is None:
+            found = self._state.get_message_res({sent.message_id}, TaskIdentity.run_id)
+            if not found:
+                return None
+            sent.reply = found[0]
+        reply = sent.reply
+        try:
+            objects = self._objects(reply)
+            if not all(objects.values()):
+                return None  # a reply is announced before its objects are uploaded
+            inflated: object = reply
+            if not reply.has_error():
+                inflated = inflate_object_from_contents(reply.metadata.message_id, objects)
+            if not isinstance(inflated, Message):
+                inflated = _failure(sent, "the reply is not a message")
+        except Exception as error:  # whatever an enrolled site uploads must not end the run
+            inflated = _failure(sent, f"the reply cannot be read ({type(error).__name__})")
+        self._forget(sent)
+        return inflated
+
+    def _forget(self, sent: "_Sent") -> None:
+        self._state.delete_messages({sent.message_id})
+        for message in (sent.message, sent.reply):
+            if message is not None:
+                with suppress(NoObjectInStoreError):
+                    self._state.object_store.delete(message.metadata.message_id)
 
     def _push(self, message: Message) -> str:
         with no_object_id_recompute():
@@ -163,21 +196,27 @@ class FleetLink:
 
     def _objects(self, reply: Message) -> dict[str, bytes]:
         store = self._state.object_store
-        tree = store.get_object_tree(reply.metadata.message_id)
+        try:
+            tree = store.get_object_tree(reply.metadata.message_id)
+        except NoObjectInStoreError:
+            if reply.has_error():  # made by Flower itself: the site is away
+                return {}
+            raise
         return {
             node.object_id: store.get(node.object_id) or b"" for node in iterate_object_tree(tree)
         }
 
-    def _is_complete(self, reply: Message) -> bool:
-        # A reply is announced before its objects are uploaded.
-        return reply.has_error() or all(self._objects(reply).values())
 
-    def _take(self, reply: Message) -> Message:
-        self._state.delete_messages({reply.metadata.reply_to_message_id})
-        if reply.has_error():
-            return reply
-        message_id = reply.metadata.message_id
-        inflated = inflate_object_from_contents(message_id, self._objects(reply))
-        self._state.object_store.delete(message_id)
-        assert isinstance(inflated, Message)
-        return inflated
+@dataclass
+class _Sent:
+    """A message on its way, and its reply once that was announced."""
+
+    name: str
+    message: Message
+    connection: int
+    message_id: str
+    reply: Message | None = None
+
+
+def _failure(sent: _Sent, reason: str) -> Message:
+    return Message(Error(ErrorCode.REPLY_MESSAGE_UNAVAILABLE, reason), reply_to=sent.message)

@@ -40,9 +40,11 @@ def provenance(
 
 def _site(name: str, state: RunState) -> SiteRecord:
     missed = [
-        MissedRound(round=record.round, reason=_line(reason))
+        MissedRound(
+            round=record.round, reason=_line(record.missed.get(name, "not yet part of the run"))
+        )
         for record in state.rounds
-        if (reason := record.missed.get(name))
+        if name not in record.contributed
     ]
     if name not in state.cohorts:
         missed = [

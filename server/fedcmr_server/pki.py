@@ -21,13 +21,25 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from fedcmr.errors import ConfigurationError
+
 CA_DAYS = 3650
 SERVER_DAYS = 397
 """The longest life that browsers and many TLS stacks accept for a server certificate."""
 
 
 def make_authority(folder: Path) -> None:
-    """Write ca.pem and ca.key (mode 600) into an existing folder."""
+    """Write ca.pem and ca.key (mode 600) into an existing folder.
+
+    Raises:
+        ConfigurationError: there is an authority already; every site would have to trust anew.
+    """
+    if (folder / "ca.key").exists():
+        raise ConfigurationError(
+            "there is a certificate authority already",
+            where=str(folder),
+            fix="keep it, or move the whole folder away for a new federation",
+        )
     key = ec.generate_private_key(ec.SECP384R1())
     name = _name("fedcmr coordinator CA")
     certificate = (
@@ -109,5 +121,8 @@ def _private(key: ec.EllipticCurvePrivateKey) -> bytes:
 
 
 def _write(path: Path, content: bytes, mode: int) -> None:
-    with open(path, "wb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
+    aside = path.with_name(f".{path.name}.writing")
+    aside.unlink(missing_ok=True)
+    with open(aside, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
         file.write(content)
+    aside.replace(path)

@@ -4,12 +4,13 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import torch
 from flwr.app import Array, ArrayRecord, ConfigRecord, Message, RecordDict
 
-from fedcmr.config import Experiment, parse_json
+from fedcmr.config import Experiment
 from fedcmr.errors import FedcmrError, PartialRun
 from fedcmr.evaluation.roc import auc
 from fedcmr.evaluation.sums import EvaluationSums, total
@@ -20,11 +21,17 @@ from fedcmr.federation.payload import Layout
 from fedcmr.models.registry import build
 from fedcmr.types import FloatArray, Split
 from fedcmr_server.link import FleetLink
+from fedcmr_server.replies import read_cohort, read_sums, read_update
 from fedcmr_server.state import Contribution, RoundRecord, RunState, load_state, save_state
 from fedcmr_server.status import Phase, now, write_status
 from fedcmr_server.strategies.registry import strategy
 
 log = logging.getLogger("fedcmr")
+
+EVALUATION_WAIT_S = 60.0
+
+HANDSHAKE_S = 120.0
+"""A site that does not answer this quickly is not waited for."""
 
 LOOK_S = 0.1
 """Pause between two looks for sites that are awaited."""
@@ -44,6 +51,7 @@ class Rounds:
         self._folder = folder
         self._link = link
         self._admit = admit
+        self._tried: set[str] = set()
         self._strategy = strategy(experiment.federation)
         self._config = {
             wire.EXPERIMENT: experiment.canonical_json(),
@@ -86,12 +94,9 @@ class Rounds:
         sums: dict[str, EvaluationSums] = {}
         for name, reply in self._exchange(contents, wire.EVALUATE).items():
             try:
-                text = str(_content(reply).config_records[wire.ANSWER][wire.SUMS])
-                sums[name] = EvaluationSums.from_json(text, where=name)
-                if sums[name].bins != self.experiment.evaluation.bins:
-                    raise PartialRun("sums have another number of bins", where=name)
-            except (FedcmrError, KeyError) as error:
-                sums.pop(name, None)
+                cases = getattr(self.state.cohorts[name], split)
+                sums[name] = read_sums(reply, bins=self.experiment.evaluation.bins, cases=cases)
+            except FedcmrError as error:
                 log.warning("%s did not evaluate: %s", name, error)
         return sums
 
@@ -117,14 +122,8 @@ class Rounds:
         settings = self.experiment.federation
         deadline = time.monotonic() + settings.site_wait_s
         told = False
-        tried: set[str] = set()
         while True:
-            self._admit(self._link)
-            online = self._link.online()
-            tried &= set(online)  # a site that was mended and came back is asked again
-            if new := sorted(set(online) - set(self.state.cohorts) - tried):
-                tried |= set(new)
-                self._handshake(new)
+            online = self._meet()
             ready = [name for name in online if name in self.state.cohorts]
             if len(ready) >= settings.min_sites:
                 return
@@ -136,7 +135,23 @@ class Rounds:
                 self._stop(number, len(ready))
             time.sleep(LOOK_S)
 
-    def _stop(self, number: int, ready: int) -> None:
+    def gather_for_evaluation(self) -> None:
+        """Wait a little for the sites that trained: after a restart they come back one by one."""
+        deadline = time.monotonic() + EVALUATION_WAIT_S
+        while set(self.state.cohorts) - set(self._meet()) and time.monotonic() < deadline:
+            time.sleep(LOOK_S)
+
+    def _meet(self) -> list[str]:
+        """Admit newly enrolled sites, shake hands with newcomers, return who is online."""
+        self._admit(self._link)
+        online = self._link.online()
+        self._tried &= set(online)  # a site that was mended and came back is asked again
+        if new := sorted(set(online) - set(self.state.cohorts) - self._tried):
+            self._tried |= set(new)
+            self._handshake(new)
+        return online
+
+    def _stop(self, number: int, ready: int) -> NoReturn:
         refusals = "".join(f"; {name} refused: {why}" for name, why in self.state.refused.items())
         problem = PartialRun(
             f"round {number} has {ready} of {self.experiment.federation.min_sites} sites{refusals}",
@@ -149,13 +164,14 @@ class Rounds:
         config = ConfigRecord({**self._config})
         contents = {name: RecordDict({wire.CONFIG: config}) for name in names}
         cohorts, refused = dict(self.state.cohorts), dict(self.state.refused)
-        for name, reply in self._exchange(contents, wire.HANDSHAKE).items():
+        timeout_s = min(HANDSHAKE_S, self.experiment.federation.round_timeout_s)
+        replies = self._link.exchange(contents, wire.HANDSHAKE, timeout_s=timeout_s)
+        for name, reply in replies.items():
             try:
-                text = str(_content(reply).config_records[wire.ANSWER][wire.COHORT])
-                cohorts[name] = parse_json(text, Cohort, where=name)
+                cohorts[name] = read_cohort(reply)
                 refused.pop(name, None)
                 log.info("%s takes part with %d studies", name, cohorts[name].train)
-            except (FedcmrError, KeyError) as error:
+            except FedcmrError as error:
                 refused[name] = str(error)
                 log.warning("%s does not take part: %s", name, error)
         self.state = self.state.model_copy(update={"cohorts": cohorts, "refused": refused})
@@ -169,15 +185,17 @@ class Rounds:
         missed = {name: "not connected" for name in self.state.cohorts if name not in contents}
         for name, reply in self._exchange(contents, wire.TRAIN).items():
             try:
-                contributed[name] = self._check_update(reply)
+                contributed[name] = read_update(reply, self.layout, self.state.cohorts[name])
                 good.append(reply)
             except FedcmrError as error:
                 missed[name] = str(error)
                 log.warning("round %d without %s: %s", number, name, error)
-        if len(good) < self.experiment.federation.min_sites or not any(
-            site.examples for site in contributed.values()
-        ):
+        if len(good) < self.experiment.federation.min_sites:
             self._stop(number, len(good))
+        if not any(site.examples for site in contributed.values()):
+            problem = PartialRun("no site has a labelled study to train on", fix="check the labels")
+            self.report("stopped", str(problem))
+            raise problem
         arrays, _ = self._strategy.aggregate_train(number, good)
         assert arrays is not None
         self.weights = arrays[wire.WEIGHTS].numpy().astype(np.float32, copy=False)
@@ -191,7 +209,8 @@ class Rounds:
         missed: dict[str, str],
     ) -> None:
         bins = self.experiment.evaluation.bins
-        validation = total(self.evaluate(self.weights, "validation").values(), bins=bins).overall
+        sums = self.evaluate(self.weights, "validation")
+        validation = total(sums.values(), bins=bins).overall
         loss = validation.loss / validation.n if validation.n else None
         both = validation.positives and validation.negatives
         area = auc(validation).value if both else None
@@ -202,10 +221,12 @@ class Rounds:
             missed=missed,
             validation_loss=loss,
             validation_auc=area,
+            # Losses of different sets of sites cannot be compared.
+            comparable=loss is not None and set(sums) == set(self.state.cohorts),
         )
-        losses = [r.validation_loss for r in self.state.rounds if r.validation_loss is not None]
+        losses = [r.validation_loss or 0.0 for r in self.state.rounds if r.comparable]
         update: dict[str, object] = {"rounds": (*self.state.rounds, record)}
-        if loss is None or loss < min(losses, default=np.inf):
+        if not losses or (record.comparable and (loss or 0.0) < min(losses)):
             self.best = self.weights
             update["best_round"] = number
         self.state = self.state.model_copy(update=update)
@@ -219,27 +240,6 @@ class Rounds:
             _number(area),
             seconds,
         )
-
-    def _check_update(self, reply: Message) -> Contribution:
-        content = _content(reply)
-        try:
-            vector = content.array_records[wire.ARRAYS][wire.WEIGHTS].numpy()
-            metrics = content.metric_records[wire.METRICS]
-            contribution = Contribution.model_validate(
-                {
-                    "examples": metrics[wire.EXAMPLES],
-                    "steps": metrics[wire.STEPS],
-                    "loss": metrics[wire.LOSS],
-                    "seconds": metrics[wire.SECONDS],
-                }
-            )
-        except (KeyError, TypeError, ValueError):
-            raise PartialRun("the reply is not an update") from None
-        self.layout.check(vector)
-        # Flower weighs by the one metric record that it finds first.
-        if set(content) != {wire.ARRAYS, wire.METRICS}:
-            raise PartialRun("the reply holds more than an update")
-        return contribution
 
     def _contents(
         self, names: Mapping[str, Cohort], weights: FloatArray, more: Mapping[str, str | int]
@@ -256,12 +256,6 @@ class Rounds:
     def _exchange(self, contents: Mapping[str, RecordDict], kind: str) -> dict[str, Message]:
         timeout_s = self.experiment.federation.round_timeout_s
         return self._link.exchange(contents, kind, timeout_s=timeout_s)
-
-
-def _content(reply: Message) -> RecordDict:
-    if reply.has_error():
-        raise PartialRun(reply.error.reason or "the site could not answer")
-    return reply.content
 
 
 def _number(value: float | None) -> str:

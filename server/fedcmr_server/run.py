@@ -14,6 +14,7 @@ from fedcmr.errors import ConfigurationError
 from fedcmr.evaluation.metrics import metrics
 from fedcmr.evaluation.sums import total
 from fedcmr.release.bundle import write_release
+from fedcmr_server.enrolment import NAME
 from fedcmr_server.link import FleetLink
 from fedcmr_server.listener import serve
 from fedcmr_server.origin import provenance
@@ -55,19 +56,23 @@ def run_experiment(server: ServerFolder, experiment: Experiment) -> Outcome:
     )
     host, _, port = server.settings.listen.rpartition(":")
     link = FleetLink()
+    unreadable: set[Path] = set()
     with (
         _health(server.settings.health),
-        serve(link.states, host, int(port), server.pki / "server.pem", server.pki / "server.key"),
+        serve(link, host, int(port), server.pki / "server.pem", server.pki / "server.key"),
         link.run(),
     ):
         log.info("listening on %s for experiment %s", server.settings.listen, experiment.name)
-        rounds = Rounds(experiment, folder, link, lambda link: _admit(link, server.sites))
+        rounds = Rounds(
+            experiment, folder, link, lambda link: _admit(link, server.sites, unreadable)
+        )
         rounds.train()
         rounds.report("evaluating")
         return _finish(rounds, release, server.signing_key)
 
 
 def _finish(rounds: Rounds, release: Path, signing_key: Path) -> Outcome:
+    rounds.gather_for_evaluation()
     weights, bins = rounds.selected, rounds.experiment.evaluation.bins
     validation = rounds.evaluate(weights, "validation")
     test = rounds.evaluate(weights, "test")
@@ -95,7 +100,7 @@ def _shortfalls(state: RunState, evaluated: set[str]) -> Iterator[str]:
     for name in sorted(state.refused):
         yield f"{name} took no part"
     for name in sorted(state.cohorts):
-        if missed := sum(name in record.missed for record in state.rounds):
+        if missed := sum(name not in record.contributed for record in state.rounds):
             yield f"{name} missed {missed} rounds"
         if name not in evaluated:
             yield f"{name} was not evaluated"
@@ -111,6 +116,12 @@ def _health(address: str | None) -> Iterator[None]:
             server.stop(grace=None)
 
 
-def _admit(link: FleetLink, sites: Path) -> None:
-    for key in sorted(sites.glob("*.pub")):
-        link.admit(key.stem, key)
+def _admit(link: FleetLink, sites: Path, unreadable: set[Path]) -> None:
+    for key in sorted(set(sites.glob("*.pub")) - unreadable):
+        try:
+            if not NAME.fullmatch(key.stem):
+                raise ValueError
+            link.admit(key.stem, key)
+        except (OSError, ValueError):
+            unreadable.add(key)
+            log.warning("%s is not an enrolled key; use `fedcmr-server enrol`", key)

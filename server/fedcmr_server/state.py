@@ -20,8 +20,8 @@ class Contribution(Settings):
 
     examples: int = Field(ge=0)
     steps: int = Field(ge=0)
-    loss: float
-    seconds: float = Field(ge=0)
+    loss: float = Field(ge=0, le=1e6)
+    seconds: float = Field(ge=0, le=1e9)
 
 
 class RoundRecord(Settings):
@@ -34,6 +34,8 @@ class RoundRecord(Settings):
     """Site to the reason."""
     validation_loss: float | None
     validation_auc: float | None
+    comparable: bool
+    """Every site of the run validated."""
 
 
 class RunState(Settings):

@@ -52,7 +52,9 @@ def wrong_name(site: SiteFolder, monkeypatch: pytest.MonkeyPatch) -> SiteFolder:
 
 
 def wrong_ca(site: SiteFolder, monkeypatch: pytest.MonkeyPatch) -> SiteFolder:
-    make_authority(site.path)
+    (site.path / "other").mkdir()
+    make_authority(site.path / "other")
+    (site.path / "other" / "ca.pem").replace(site.ca)
     return site
 
 

@@ -148,7 +148,7 @@ def test_a_server_certificate_that_was_renewed_is_accepted(
     issue_server_certificate(tmp_path, ["127.0.0.1"])
     port = free_port()
     with serve(
-        coordinator.link.states,
+        coordinator.link,
         "127.0.0.1",
         port,
         tmp_path / "server.pem",

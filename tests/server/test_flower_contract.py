@@ -37,7 +37,7 @@ def test_fleet_routes_are_those_that_were_read() -> None:
 
 
 def test_application_has_no_other_route() -> None:
-    served = {getattr(route, "path", FLEET) for route in fleet_app(FleetLink().states).routes}
+    served = {getattr(route, "path", FLEET) for route in fleet_app(FleetLink()).routes}
     assert all(path.startswith(FLEET) for path in served)
 
 

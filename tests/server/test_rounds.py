@@ -103,7 +103,9 @@ def test_a_site_without_training_studies_takes_part_with_weight_zero(tmp_path: P
     [
         (lambda vector: np.full_like(vector, np.nan), "not finite"),
         (lambda vector: vector[:-1], "expected float32"),
-        (lambda vector: vector.astype(np.float64), "expected float32"),
+        (lambda vector: vector.astype(np.float64), "another size"),
+        (lambda vector: vector.astype(np.int32), "int32"),
+        (lambda vector: np.zeros(0, np.float32), "another size"),
     ],
 )
 def test_a_broken_update_is_set_aside_with_its_reason(
@@ -118,18 +120,98 @@ def test_a_broken_update_is_set_aside_with_its_reason(
     assert all(set(record.contributed) == {"a", "b"} for record in run.state.rounds)
 
 
-def test_metrics_that_are_no_numbers_are_set_aside(tmp_path: Path) -> None:
+def lie(change: Callable[[RecordDict], None], kind: str = wire.TRAIN) -> Site:
     honest = site(100, add(1))
 
-    def liar(kind: str, content: RecordDict) -> RecordDict:
-        reply = honest(kind, content)
-        if kind == wire.TRAIN:
-            reply.metric_records[wire.METRICS][wire.EXAMPLES] = -5
+    def answer(asked: str, content: RecordDict) -> RecordDict | Error:
+        reply = honest(asked, content)
+        if asked == kind:
+            assert isinstance(reply, RecordDict)
+            change(reply)
         return reply
 
-    run = rounds(tmp_path, {"a": site(1, add(1)), "b": site(1, add(1)), "c": liar})
+    return answer
+
+
+def set_metric(name: str, value: float) -> Callable[[RecordDict], None]:
+    def change(reply: RecordDict) -> None:
+        reply.metric_records[wire.METRICS][name] = value
+
+    return change
+
+
+def huge_header(reply: RecordDict) -> None:
+    header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (100000000000000,), }"
+    data = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
+    size = len(reply.array_records[wire.ARRAYS][wire.WEIGHTS].data)
+    array = Array("float32", (10**14,), "numpy.ndarray", data.ljust(size, b"\0"))
+    reply[wire.ARRAYS] = ArrayRecord({wire.WEIGHTS: array})
+
+
+def second_array(reply: RecordDict) -> None:
+    reply.array_records[wire.ARRAYS]["more"] = Array(np.zeros(3, np.float32))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        set_metric(wire.EXAMPLES, -5),
+        set_metric(wire.EXAMPLES, 10**15),
+        set_metric(wire.LOSS, 1e308),
+        set_metric(wire.LOSS, float("nan")),
+        set_metric("weight", 1.0),
+        huge_header,
+        second_array,
+    ],
+)
+def test_a_lying_update_costs_its_sender_the_round(
+    tmp_path: Path, change: Callable[[RecordDict], None]
+) -> None:
+    run = rounds(tmp_path, {"a": site(1, add(1)), "b": site(1, add(1)), "c": lie(change)})
+    before = run.weights
     run.train()
-    assert run.state.rounds[0].missed == {"c": "the reply is not an update"}
+    assert np.allclose(run.weights, before + 3, atol=1e-5)
+    assert all(set(record.missed) == {"c"} for record in run.state.rounds)
+
+
+def test_sums_of_more_cases_than_the_site_has_are_left_out(tmp_path: Path) -> None:
+    def inflate(reply: RecordDict) -> None:
+        sums = collect([0, 1] * 9, [0.1, 0.9] * 9, [LEVEL] * 18, bins=64)
+        reply[wire.ANSWER] = ConfigRecord({wire.SUMS: sums.to_json()})
+
+    run = rounds(tmp_path, {"a": site(1, add(1)), "b": lie(inflate, wire.EVALUATE)})
+    run.train()
+    assert set(run.evaluate(run.weights, "test")) == {"a"}
+
+
+def test_a_round_that_not_all_sites_validated_is_not_the_best(tmp_path: Path) -> None:
+    rounds_seen = 0
+
+    def hard_site_away_in_round_2(kind: str, content: RecordDict) -> RecordDict | Error:
+        nonlocal rounds_seen
+        rounds_seen += kind == wire.TRAIN
+        if kind == wire.EVALUATE and rounds_seen == 2:
+            return Error(5, "away")
+        return site(1, add(1), 0.2)(kind, content)
+
+    run = rounds(tmp_path, {"a": site(1, add(1), 0.9), "b": hard_site_away_in_round_2})
+    run.train()
+    assert run.state.best_round == 1
+
+
+def test_a_crash_after_the_last_round_still_waits_for_the_sites(tmp_path: Path) -> None:
+    sites = {"a": site(1, add(1)), "b": site(1, add(1))}
+    rounds(tmp_path, sites).train()
+    link = FakeLink({})
+
+    def admit(_: object) -> None:
+        link.sites = sites
+
+    resumed = Rounds(experiment(), tmp_path, link, admit)
+    resumed.train()
+    assert resumed.evaluate(resumed.weights, "test") == {}
+    resumed.gather_for_evaluation()
+    assert set(resumed.evaluate(resumed.weights, "test")) == {"a", "b"}
 
 
 def test_a_refused_handshake_is_recorded_and_the_others_go_on(tmp_path: Path) -> None:

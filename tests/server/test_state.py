@@ -20,6 +20,7 @@ STATE = RunState(
             missed={"two": "not connected"},
             validation_loss=0.69,
             validation_auc=None,
+            comparable=True,
         ),
     ),
     best_round=1,
