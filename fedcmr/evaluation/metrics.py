@@ -18,6 +18,17 @@ SUPPRESSED = "suppressed"
 RESULTS = ("n", "positives", "auc", "sensitivity", "specificity", "f1", "brier", "loss")
 """What is printed of a group, or `SUPPRESSED` for each."""
 
+NOT_ASSESSED = (
+    "calibration",
+    "differences between groups",
+    "external validation",
+    "differential privacy",
+    "secure aggregation",
+    "a second pass with quantile edges where the bound of an AUC exceeds 0.01: this version prints "
+    "the bound and leaves it at that",
+)
+"""What a reader might expect and does not get from this version."""
+
 
 def metrics(
     validation: EvaluationSums,
@@ -71,6 +82,7 @@ def metrics(
         "threshold": {"value": threshold.value, "rule": threshold.rule},
         "bins": test.bins,
         "min_class_count": settings.min_class_count,
+        "not_assessed": list(NOT_ASSESSED),
     }
 
 

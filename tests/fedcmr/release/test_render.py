@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from fedcmr.config import load_settings
-from fedcmr.evaluation.metrics import RESULTS, SUPPRESSED
+from fedcmr.evaluation.metrics import NOT_ASSESSED, RESULTS, SUPPRESSED
 from fedcmr.release.description import Description
 from fedcmr.release.layout import CARD, METRICS, MODEL, REPORT
 from fedcmr.release.provenance import Provenance
@@ -78,6 +78,14 @@ def test_suppressed_strata_are_listed_as_such(
         )
         assert "suppressed" in line[0], line[0]
         assert not re.search(r"0\.\d", line[0].replace("1.5T", ""))
+
+
+@pytest.mark.parametrize("name", [REPORT, CARD])
+def test_what_was_not_assessed_is_said(release: Path, name: str) -> None:
+    text = (release / name).read_text()
+    text = text[text.index("Not assessed") :]
+    assert "second pass with quantile edges" in text
+    assert all(entry in text for entry in NOT_ASSESSED)
 
 
 def test_a_run_to_plan_on_patients_bears_no_stamp(facts: tuple) -> None:
