@@ -88,6 +88,49 @@ with connect("{coordinator.address}", Path("{coordinator.ca}"),
         assert connection.receive() is None
 
 
+def test_a_site_that_dies_in_mid_round_is_sent_its_message_again(coordinator: Coordinator) -> None:
+    lines = f"""
+import os
+from pathlib import Path
+from fedcmr_client.keys import load_site_key
+from fedcmr_client.link import connect
+with connect("{coordinator.address}", Path("{coordinator.ca}"),
+             load_site_key(Path("{coordinator.key}"))) as connection:
+    print("joined", flush=True)
+    while connection.receive() is None:
+        pass
+    os.kill(os.getpid(), 9)
+"""
+    first = subprocess.Popen([sys.executable, "-c", lines], stdout=subprocess.PIPE, text=True)
+    assert first.stdout is not None
+    assert first.stdout.readline() == "joined\n"
+
+    def come_back() -> None:
+        assert first.wait(timeout=30) == -9
+        with join(coordinator) as connection:
+            answer_one(connection, [])
+
+    thread = threading.Thread(target=come_back)
+    values = np.arange(10, dtype=np.float32)
+    with coordinator.link.run():
+        thread.start()
+        replies = coordinator.link.exchange({"one": weights(values)}, "train", timeout_s=60)
+        thread.join()
+    back = replies["one"].content.array_records["arrays"]["weights"].numpy()
+    assert np.array_equal(back, 2 * values)
+
+
+def test_nothing_stays_in_memory_after_an_exchange(coordinator: Coordinator) -> None:
+    store = coordinator.link.states.state().object_store
+    with join(coordinator) as connection, coordinator.link.run():
+        coordinator.link.exchange({"one": weights(np.ones(3, np.float32))}, "train", timeout_s=0.2)
+        thread = threading.Thread(target=answer_one, args=(connection, []))
+        thread.start()
+        coordinator.link.exchange({"one": weights(np.ones(4, np.float32))}, "train", timeout_s=30)
+        thread.join()
+        assert len(store) == 0
+
+
 def test_version_is_told_to_enrolled_sites(coordinator: Coordinator) -> None:
     import fedcmr
 
