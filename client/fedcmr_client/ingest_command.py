@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
+from fedcmr.cli.say import say
 from fedcmr.config import Experiment, Preprocessing, load_settings
 from fedcmr.errors import DataError, UsageError
 from fedcmr_client.keys import make_pseudonym_key
@@ -15,8 +15,6 @@ from fedcmr_client.settings import SiteFolder, open_site
 
 if TYPE_CHECKING:
     from fedcmr.ingest.export import IngestSummary
-
-_say = Console(soft_wrap=True, highlight=False).print
 
 
 def ingest_command(
@@ -44,7 +42,7 @@ def ingest_command(
     ] = 0,
     find: Annotated[
         str | None,
-        typer.Option("--locate", help="Only show the file behind a locator of exclusions.csv."),
+        typer.Option("--locate", help="Only show what a locator of exclusions.csv stands for."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
@@ -64,7 +62,7 @@ def ingest_command(
     folder = None if site is None else open_site(site.parent if site.is_file() else site)
     secret = read_key(_key_file(key, folder))
     if find is not None:
-        _say(str(locate(dicom, secret, find)), markup=False)
+        say(locate(dicom, secret, find, labels))
         return
     target = out or (folder.dataset if folder is not None else None)
     if target is None:
@@ -84,7 +82,11 @@ def ingest_command(
             workers=workers,
             progress=progress,
         )
-    _say(json.dumps(asdict(summary)) if as_json else _table(summary), markup=False)
+    if as_json:
+        typer.echo(json.dumps(asdict(summary)))
+    else:
+        for line in _lines(summary):
+            say(line)
     if not summary.studies:
         raise DataError(
             "no short-axis cine in the export",
@@ -105,7 +107,7 @@ def _key_file(key: Path | None, site: SiteFolder | None) -> Path:
     return own
 
 
-def _table(summary: "IngestSummary") -> str:
+def _lines(summary: "IngestSummary") -> list[str]:
     lines = [
         f"{summary.studies} studies of {summary.patients} patients from {summary.files} files"
         f" in {summary.seconds} s: {summary.dataset}",
@@ -118,7 +120,7 @@ def _table(summary: "IngestSummary") -> str:
         lines.append(f"{summary.resumed} studies were finished by an earlier run")
     if summary.phantom:
         lines.append("PHANTOM: synthetic images, no patients")
-    return "\n".join(lines)
+    return lines
 
 
 def _listed(counts: dict[str, int]) -> str:

@@ -2,25 +2,43 @@
 
 from pathlib import Path
 
+from fedcmr.dicom.header import read_header
+from fedcmr.dicom.quiet import quiet
+from fedcmr.dicom.refusal import RefusedError
 from fedcmr.errors import DataError
 from fedcmr.ingest.deidentify import pseudonym
+from fedcmr.ingest.labels import read_labels
 from fedcmr.ingest.scan import list_files
 
 
-def locate(dicom: Path, key: bytes, locator: str) -> Path:
-    """Return the file that a locator stands for, the first one of its series.
+def locate(dicom: Path, key: bytes, locator: str, labels: Path | None = None) -> str:
+    """Return what a locator stands for: the first file of its series, or a patient.
 
     A locator is the keyed pseudonym of a path within the export: the names of files and folders
-    are often a patient's, so they are not written into a data set.
+    are often a patient's, so they are not written into a data set. In a line about labels it is
+    the pseudonym of the patient: found in the label file, or else as a file of the export.
 
     Raises:
-        DataError: no file of this export has that locator under this key.
+        DataError: nothing of this export and these labels has that locator under this key, or
+            the label file cannot be read.
     """
-    for path in list_files(dicom):
+    paths = list_files(dicom)
+    for path in paths:
         if pseudonym(key, "path", path) == locator:
-            return dicom / path
+            return str(dicom / path)
+    for patient in read_labels(labels) if labels is not None else ():
+        if pseudonym(key, "patient", patient) == locator:
+            return f"patient_id {patient} of {labels}"
+    with quiet():
+        for path in paths:
+            try:
+                patient = read_header(dicom, path).patient_id
+            except RefusedError:
+                continue
+            if pseudonym(key, "patient", patient) == locator:
+                return str(dicom / path)
     raise DataError(
         "no file of the export has this locator",
         where=str(dicom),
-        fix="give the export and the key that the data set was made with",
+        fix="give the export, the key and, for label_without_study, the --labels of the data set",
     )
