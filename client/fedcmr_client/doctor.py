@@ -63,7 +63,7 @@ def examine(site: SiteFolder, *, running: bool) -> Iterator[Finding]:
 
 def _address(site: SiteFolder) -> tuple[str, int]:
     host, _, port = site.settings.server.rpartition(":")
-    return host, int(port)
+    return host.strip("[]"), int(port)
 
 
 def _first_hop(site: SiteFolder) -> tuple[str, int]:

@@ -6,8 +6,10 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from fedcmr.cli.lock import is_running
+from fedcmr.cli.say import printable
 from fedcmr_client.settings import open_site
 
 
@@ -31,8 +33,9 @@ def doctor_command(
     for finding in examine(folder, running=is_running(folder.lock)):
         findings.append(finding)
         if not as_json:
-            sign = "[green]ok  [/]" if finding.error is None else "[red]FAIL[/]"
-            console.print(sign, f"{finding.check}:", finding.text)
+            sign, style = ("ok  ", "green") if finding.error is None else ("FAIL", "red")
+            text = f" {finding.check}: {finding.text}"
+            console.print(Text.assemble((sign, style), printable(text)))
     if as_json:
         rows = [{"check": f.check, "ok": f.error is None, "text": f.text} for f in findings]
         console.print_json(json.dumps({"ok": findings[-1].error is None, "checks": rows}))

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 import yaml
-from rich.console import Console
 
+from fedcmr.cli.say import say
 from fedcmr.config import parse_settings
 from fedcmr.errors import ConfigurationError
 from fedcmr.federation.fingerprint import fingerprint
@@ -37,7 +37,6 @@ def init_command(
     public = make_site_key(folder / "site_key")
     make_pseudonym_key(folder / "pseudonym.key")
     (folder / "site.yaml").write_text(yaml.safe_dump(data, sort_keys=False), encoding="utf-8")
-    say = Console(soft_wrap=True, highlight=False).print
     say(f"site {name} is in {folder}")
     say("compare the fingerprint of ca.pem with the coordinator's, by phone:")
     say(f"  {seen}")

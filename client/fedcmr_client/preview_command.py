@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
+
+from fedcmr.cli.say import say
 
 
 def preview_command(
@@ -26,4 +27,4 @@ def preview_command(
     folder = out or dataset.with_name(f"{dataset.resolve().name}-preview")
     with shown() as progress:
         page = write_preview(opened, folder, progress)
-    Console(soft_wrap=True, highlight=False).print(f"open {page}", markup=False)
+    say(f"open {page}")

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from fedcmr.config import Settings, load_settings
 from fedcmr.errors import ConfigurationError
+from fedcmr.federation.address import Address
 
 SITE_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 
@@ -16,13 +17,11 @@ class SiteSettings(Settings):
     """Content of site.yaml; paths are relative to its folder."""
 
     name: str = Field(pattern=f"^{SITE_NAME.pattern}$")
-    server: str = Field(pattern=r"^[^\s:/]+:\d{1,5}$", description="host:port of the coordinator")
+    server: Address = Field(description="host:port of the coordinator")
     ca: Path = Path("ca.pem")
     dataset: Path = Path("dataset")
     threads: int | None = Field(None, ge=1, description="CPU threads; all where not given")
-    health: str | None = Field(
-        None, pattern=r"^[^\s:/]+:\d{1,5}$", description="host:port of the gRPC health server"
-    )
+    health: Address | None = Field(None, description="host:port of the gRPC health server")
 
 
 @dataclass(frozen=True)

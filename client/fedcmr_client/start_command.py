@@ -11,6 +11,7 @@ from fedcmr.cli.lock import only_one
 from fedcmr.cli.run import end_on_sigterm
 from fedcmr.config import parse_settings
 from fedcmr.data.store import open_dataset
+from fedcmr.federation.address import check_free
 from fedcmr_client.settings import SiteFolder, SiteSettings, open_site
 
 log = logging.getLogger("fedcmr")
@@ -53,6 +54,8 @@ def start_command(
     changed = {key: value for key, value in given.items() if value is not None}
     data = folder.settings.model_dump() | changed
     folder = SiteFolder(folder.path, parse_settings(data, SiteSettings, where="options of start"))
+    if folder.settings.health is not None:
+        check_free(folder.settings.health)
     open_dataset(folder.dataset)  # a wrong path ends here, before anything is sent
     with only_one(folder.lock):
         _work(folder, wait)

@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from fedcmr.cli.say import printable, say
 from fedcmr.errors import DataError
 
 if TYPE_CHECKING:
@@ -68,17 +69,16 @@ def _print(predictions: "Predictions", path: Path) -> None:
     table = Table("study", "folder", "score", "class", "reason")
     for number, study in enumerate(predictions.studies[:SHOWN], start=1):
         score = "" if study.score is None else f"{study.score:.3f}"
-        # Names of files need not be valid text.
-        folder = study.folder.encode("utf-8", "replace").decode()
-        table.add_row(str(number), folder, score, study.label or "", study.reason or "")
-    console = Console(highlight=False, markup=False)
+        table.add_row(
+            str(number), printable(study.folder), score, study.label or "", study.reason or ""
+        )
+    console = Console(highlight=False, markup=False, emoji=False)
     if description.phantom:
         console.print("PHANTOM: this release was made from synthetic hearts; not for patients")
     if description.partial:
         console.print("PARTIAL: the run behind this release ended below plan")
     console.print(table)
-    console.print(
+    say(
         f"{predictions.scored} of {len(predictions.studies)} studies scored; "
-        f"{description.threshold.value:.4f} or more is called {description.labels[1]}: {path}",
-        soft_wrap=True,
+        f"{description.threshold.value:.4f} or more is called {description.labels[1]}: {path}"
     )

@@ -5,21 +5,25 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
+
+from fedcmr.cli.say import printable, say
 
 
 def print_results(metrics: dict[str, Any], title: str, release: Path) -> None:
     """Print pooled, stratified and per-site results of the content of metrics.json."""
-    table = Table("cases", "n", "AUC", "95 % interval", "bound", title=title)
+    table = Table("cases", "n", "AUC", "95 % interval", "bound", title=Text(title))
     _add(table, "all sites", metrics["overall"])
     for row in metrics["strata"]:
         _add(table, ", ".join(row["level"]), row)
     console = Console(soft_wrap=True, highlight=False)
     console.print(table)
     console.print("bound: the exact AUC of the case scores is within this of the printed one")
-    console.print(f"release: {release}")
+    say(f"release: {release}")
 
 
-def _add(table: Table, name: str, row: dict[str, Any]) -> None:
+def _add(table: Table, cases: str, row: dict[str, Any]) -> None:
+    name = Text(printable(cases))
     auc = row["auc"]
     if isinstance(auc, str):
         table.add_row(name, str(row["n"]), auc, "", "")

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from fedcmr.cli.say import say
 from fedcmr_server.enrolment import enrol
 from fedcmr_server.settings import open_server
 
@@ -22,5 +22,4 @@ def enrol_command(
     Example: fedcmr-server enrol --state server st-mary site_key.pub
     """
     enrolled = enrol(open_server(state).sites, name, key)
-    say = Console(soft_wrap=True, highlight=False).print
     say(f"site {name} may connect; delete {enrolled} and restart to withdraw it")

@@ -5,10 +5,11 @@ from typing import Annotated
 
 import typer
 import yaml
-from rich.console import Console
 
+from fedcmr.cli.say import say
 from fedcmr.config import parse_settings
 from fedcmr.errors import ConfigurationError, UsageError
+from fedcmr.federation.address import check_host
 from fedcmr.federation.fingerprint import fingerprint
 from fedcmr_server.pki import issue_server_certificate, make_authority
 from fedcmr_server.settings import ServerSettings
@@ -34,8 +35,11 @@ def init_command(
 
     data = {"listen": listen}
     parse_settings(data, ServerSettings, where="the options of init")
-    if not all(host):
-        raise UsageError("an empty --host", fix="give the name that sites will use")
+    for name in host:
+        try:
+            check_host(name)
+        except ValueError as error:
+            raise UsageError(f"--host: {error}") from None
     pki = folder / "pki"
     exists = (folder / "server.yaml").exists()
     if exists and not renew:
@@ -54,7 +58,6 @@ def init_command(
         generate_signing_key(signing / "release.key", signing / "release.pub")
         (folder / "server.yaml").write_text(yaml.safe_dump(data), encoding="utf-8")
     issue_server_certificate(pki, host)
-    say = Console(soft_wrap=True, highlight=False).print
     say(f"coordinator is in {folder}")
     say(f"next: send {pki / 'ca.pem'} to every site and compare this fingerprint by phone:")
     say(f"  {fingerprint(pki / 'ca.pem')}")

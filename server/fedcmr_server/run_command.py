@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from fedcmr.cli.lock import only_one
+from fedcmr.cli.say import say
 from fedcmr.config import Experiment, load_settings, parse_settings
 from fedcmr.errors import PartialRun
+from fedcmr.federation.address import check_free
 from fedcmr_server.settings import ServerFolder, ServerSettings, open_server
 
 log = logging.getLogger("fedcmr")
@@ -41,6 +42,8 @@ def run_command(
             server.path, parse_settings(data, ServerSettings, where="options of run")
         )
     settings = load_settings(experiment, Experiment)
+    if server.settings.health is not None:
+        check_free(server.settings.health)
     os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
     os.environ.setdefault("FLWR_DISABLE_UPDATE_CHECK", "1")
     # torch and Flower take seconds to import: `--help` and wrong settings need neither.
@@ -49,12 +52,11 @@ def run_command(
     logging.getLogger("flwr").setLevel(logging.WARNING)
     with only_one(server.lock):
         outcome = run_experiment(server, settings)
-    console = Console(soft_wrap=True, highlight=False)
     if as_json:
         found = {"release": str(outcome.release), "partial": list(outcome.shortfalls)}
-        console.print_json(json.dumps(found))
+        typer.echo(json.dumps(found, indent=2))
     else:
-        console.print(f"release: {outcome.release}")
-        console.print(f"verify:  fedcmr verify {outcome.release} --key {server.public_key}")
+        say(f"release: {outcome.release}")
+        say(f"verify:  fedcmr verify {outcome.release} --key {server.public_key}")
     if outcome.shortfalls:
         raise PartialRun("the run stayed below plan: " + "; ".join(outcome.shortfalls))

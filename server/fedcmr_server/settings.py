@@ -7,17 +7,14 @@ from pydantic import Field
 
 from fedcmr.config import Experiment, Settings, load_settings
 from fedcmr.errors import ConfigurationError
-
-ADDRESS = r"^[^\s/]+:\d{1,5}$"
+from fedcmr.federation.address import Address
 
 
 class ServerSettings(Settings):
     """Content of server.yaml."""
 
-    listen: str = Field("0.0.0.0:8443", pattern=ADDRESS, description="host:port for the sites")
-    health: str | None = Field(
-        None, pattern=ADDRESS, description="host:port of the gRPC health server"
-    )
+    listen: Address = Field("0.0.0.0:8443", description="host:port for the sites")
+    health: Address | None = Field(None, description="host:port of the gRPC health server")
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from fedcmr.cli.lock import is_running
+from fedcmr.cli.say import printable
 from fedcmr_server.settings import open_server
 from fedcmr_server.status import read_status
 
@@ -43,12 +45,7 @@ def status_command(
         table.columns[column].no_wrap = True
     for name, status in runs.items():
         sites = ", ".join(f"{site}: {doing}" for site, doing in status.sites.items())
-        table.add_row(
-            name,
-            status.phase,
-            f"{status.round}/{status.rounds}",
-            sites,
-            status.updated,
-            status.message,
-        )
+        counted = f"{status.round}/{status.rounds}"
+        cells = (name, status.phase, counted, sites, status.updated, status.message)
+        table.add_row(*(Text(printable(cell)) for cell in cells))
     console.print(table)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from fedcmr_server.cli import app
-from fedcmr_server.status import RunStatus, write_status
+from fedcmr_server.status import write_status
 from typer.testing import CliRunner
 
 from fedcmr.errors import ConfigurationError, FedcmrError, NetworkError, UsageError
@@ -40,15 +40,17 @@ def test_names_are_no_markup(tmp_path: Path) -> None:
     folder = tmp_path / "[red]server"
     printed = call("init", folder, "--host", "127.0.0.1")
     assert f"coordinator is in {folder}\n" in printed
-    status = RunStatus(
-        phase="failed",
+    run = folder / "runs" / "scar-1"
+    run.mkdir()
+    write_status(
+        run / "status.json",
+        experiment="scar",
+        phase="stopped",
         round=1,
         rounds=2,
         sites={"one": "[/b]"},
-        updated="now",
         message="[/]\x1b[2J",
     )
-    write_status(folder / "runs" / "scar-1" / "status.json", status)
     printed = call("status", "--state", folder)
     assert "one: [/b]" in printed
     assert "[/] [2J" in printed
