@@ -60,8 +60,10 @@ class TrainingSettings(Settings):
     optimizer: Literal["adam", "sgd"] = "adam"
     learning_rate: float = Field(1e-4, gt=0, le=1)
     lr_decay: float = Field(0.0, ge=0, description="lr / (1 + lr_decay * global step)")
-    batch_size: int = Field(64, ge=1, description="studies per optimiser step, by accumulation")
-    micro_batch: int = Field(4, ge=1, description="studies on the device at once")
+    batch_size: int = Field(
+        64, ge=1, le=4096, description="studies per optimiser step, by accumulation"
+    )
+    micro_batch: int = Field(4, ge=1, le=512, description="studies on the device at once")
     local_epochs: int = Field(1, ge=1, le=100, description="epochs per federated round")
     epochs: int = Field(500, ge=1, description="epochs of a run without federation")
     patience: int = Field(70, ge=1, description="epochs without a better validation loss")

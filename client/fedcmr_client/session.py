@@ -1,5 +1,6 @@
 """One experiment at this site: accepted once, then kept in memory between messages."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,6 +19,9 @@ from fedcmr.training.local import RoundResult, train_round
 from fedcmr.training.scoring import score
 from fedcmr.types import FloatArray, Split
 
+EVALUATIONS_PER_ROUND = 2
+"""One, and one more for rounds that are repeated after a fault."""
+
 
 @dataclass
 class Session:
@@ -28,6 +32,8 @@ class Session:
     model: nn.Module
     task: Task
     layout: Layout = field(init=False)
+    evaluations: Counter[Split] = field(default_factory=Counter)
+    """How often each split was scored: every answer tells a little of the same patients."""
 
     def __post_init__(self) -> None:
         self.layout = Layout(self.model.state_dict())
@@ -51,7 +57,10 @@ class Session:
 
         Raises:
             DataError: the weights do not fit, or training made a value that is not finite.
+            PolicyRefusal: the experiment has no such round.
         """
+        if not 1 <= round_number <= self.experiment.federation.rounds:
+            raise PolicyRefusal(f"the accepted experiment has no round {round_number}")
         self._load(weights)
         settings = self.experiment.training
         result = train_round(
@@ -73,7 +82,11 @@ class Session:
 
         Raises:
             DataError: the weights do not fit.
+            PolicyRefusal: the split was scored more often than the experiment needs.
         """
+        self.evaluations[split] += 1
+        if self.evaluations[split] > EVALUATIONS_PER_ROUND * self.experiment.federation.rounds + 1:
+            raise PolicyRefusal(f"the {split} split was evaluated often enough for this experiment")
         self._load(weights)
         scores = score(self.model, self.task, self.dataset, split)
         return collect(

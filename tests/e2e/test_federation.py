@@ -72,7 +72,7 @@ def test_one_federated_step_is_one_centralised_step_on_the_union(
     merge_datasets([federation.site(name) / "dataset" for name in SIZES], union)
     out = tmp_path / "central"
     call("fedcmr", "train", experiment, "--data", union, "--out", out, "--epochs", 1)
-    [file] = out.glob("*.safetensors")
+    file = out / WEIGHTS
     settings = load_settings(experiment, Experiment)
     layout = Layout(build(settings.model, settings.preprocessing).state_dict())
     central = layout.pack(load_file(file))
