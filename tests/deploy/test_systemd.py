@@ -9,6 +9,7 @@ import pytest
 from typer.main import get_command
 from unit_files import DEPLOY, PREFIX, UNITS, command, environment, values
 
+from fedcmr.cli.run import TERMINATED
 from fedcmr.errors import ConfigurationError, DataError, PartialRun, PolicyRefusal, UsageError
 
 MAX_EXPOSURE = 20
@@ -88,3 +89,7 @@ def test_the_environment_names_variables_that_the_command_reads(side: str) -> No
     mentioned = set(re.findall(r"^#?(FEDCMR_\w+)=", file.read_text("utf-8"), re.MULTILINE))
     mentioned |= {name for name in environment(UNITS[side]) if name.startswith("FEDCMR_")}
     assert mentioned <= known
+
+
+def test_stopping_the_coordinator_is_no_failure() -> None:
+    assert values(UNITS["server"], "SuccessExitStatus") == [str(TERMINATED)]
