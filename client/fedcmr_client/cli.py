@@ -1,5 +1,6 @@
 """The `fedcmr-client` command."""
 
+import os
 from typing import NoReturn
 
 import typer
@@ -25,5 +26,6 @@ app.command("start")(start_command)
 
 
 def main() -> NoReturn:
-    """Run the command line."""
+    """Run the command line; what it writes is for its own user's eyes."""
+    os.umask(0o077)
     run(app)

@@ -111,6 +111,7 @@ def open_session(experiment_json: str, contract_json: str, dataset: Dataset) -> 
     Raises:
         ConfigurationError: the experiment has a key or value that this version does not know.
         PolicyRefusal: version, code, experiment, preprocessing or network differ.
+        DataError: no study is labelled for the task.
     """
     experiment = parse_json(experiment_json, Experiment, where="the coordinator's experiment")
     theirs = parse_json(contract_json, Contract, where="the coordinator's contract")
@@ -118,7 +119,14 @@ def open_session(experiment_json: str, contract_json: str, dataset: Dataset) -> 
     if differences := theirs.differences(ours):
         raise PolicyRefusal("; ".join(differences), fix=_remedy(differences[0]))
     model = build(experiment.model, experiment.preprocessing)
-    return Session(experiment, dataset, model, task(experiment.task))
+    session = Session(experiment, dataset, model, task(experiment.task))
+    cohort = session.cohort()
+    if not cohort.train + cohort.validation + cohort.test:
+        raise DataError(
+            f"no study of this site is labelled for the task {experiment.task}",
+            fix="ingest again with labels",
+        )
+    return session
 
 
 def _remedy(difference: str) -> str:

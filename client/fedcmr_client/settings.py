@@ -3,14 +3,21 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from fedcmr.config import Settings, load_settings
 from fedcmr.errors import ConfigurationError
 from fedcmr.federation.address import Address
 
 SITE_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
+
+
+def _loopback(address: str) -> str:
+    if address.rpartition(":")[0] not in ("127.0.0.1", "localhost", "[::1]"):
+        raise ValueError("a site answers health checks on this machine only: use 127.0.0.1")
+    return address
 
 
 class SiteSettings(Settings):
@@ -21,7 +28,9 @@ class SiteSettings(Settings):
     ca: Path = Path("ca.pem")
     dataset: Path = Path("dataset")
     threads: int | None = Field(None, ge=1, description="CPU threads; all where not given")
-    health: Address | None = Field(None, description="host:port of the gRPC health server")
+    health: Annotated[Address, AfterValidator(_loopback)] | None = Field(
+        None, description="host:port of the gRPC health server"
+    )
 
 
 @dataclass(frozen=True)

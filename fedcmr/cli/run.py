@@ -39,7 +39,8 @@ def run(app: typer.Typer) -> NoReturn:
         _say(f"{error.strerror} ({error.filename}); check path, owner and free space")
         code = FedcmrError.exit_code
     except click.ClickException as error:
-        _say(error.format_message())
+        if error.format_message():  # none where the help was asked for by giving nothing
+            _say(error.format_message())
         code = USAGE
     except (KeyboardInterrupt, click.Abort):
         code = INTERRUPTED

@@ -74,7 +74,8 @@ def read_labels(path: Path) -> Mapping[str, Label]:
 def _check_columns(columns: list[str], path: Path) -> None:
     known = (REQUIRED, *OPTIONAL)
     if REQUIRED not in columns:
-        raise DataError("no column patient_id", where=str(path), fix=f"columns: {', '.join(known)}")
+        fix = f"separate columns by commas; they are {', '.join(known)}"
+        raise DataError("no column patient_id", where=str(path), fix=fix)
     if any(name not in known for name in columns) or len(set(columns)) != len(columns):
         place = next(
             number

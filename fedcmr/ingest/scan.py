@@ -70,10 +70,19 @@ def list_files(dicom: Path) -> list[str]:
     """Return all files below a folder, relative to it, sorted.
 
     Raises:
-        DataError: no such folder, or nothing in it.
+        DataError: no such folder, nothing in it, or a folder below it cannot be read.
     """
+
+    def refuse(error: OSError) -> None:
+        # A folder that nobody may read would take its patients out of the data set without a word.
+        raise DataError(
+            f"cannot read a folder of the export: {error.strerror}",
+            where=str(dicom),
+            fix="check owner and mode of everything below it",
+        )
+
     found: list[str] = []
-    for folder, _, names in os.walk(dicom):
+    for folder, _, names in os.walk(dicom, onerror=refuse if dicom.is_dir() else None):
         place = Path(folder).relative_to(dicom)
         found += [str(place / name) for name in names]
     if not found:

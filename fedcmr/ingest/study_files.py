@@ -6,6 +6,7 @@ done. A study whose record fits its source is not done again, so a killed ingest
 
 import hashlib
 import json
+import logging
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -23,6 +24,8 @@ from fedcmr.ingest.study import CineStudy, Exclusion, read_cine
 VERSION = 1
 """Of the arrays made from given files and settings; a change of the code that changes them
 raises it, so that an interrupted ingest is not finished with other arrays."""
+
+_log = logging.getLogger(__name__)
 
 ARRAY, OVERVIEW, RECORD = ".npy", ".overview.npy", ".json"
 
@@ -103,9 +106,11 @@ def read_overview(out: Path, name: str) -> NDArray[np.uint8]:
 def remove_others(out: Path, names: set[str]) -> None:
     """Remove the files of all studies but these, and what a killed ingest left half written."""
     kept = {name + suffix for name in names for suffix in (ARRAY, OVERVIEW, RECORD)}
-    for path in (out / STUDIES).glob("*"):
-        if path.name not in kept:
-            path.unlink()
+    gone = [path for path in (out / STUDIES).glob("*") if path.name not in kept]
+    if studies := sum(path.name.endswith(RECORD) for path in gone):
+        _log.warning("%d studies of the earlier data set are not in this export: removed", studies)
+    for path in gone:
+        path.unlink()
 
 
 def _file(out: Path, name: str, suffix: str) -> Path:

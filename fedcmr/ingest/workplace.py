@@ -38,11 +38,12 @@ def check_place(out: Path, dicom: Path, started: Started) -> None:
         )
     found = _found(out)
     if found is not None and found != started:
-        what = "settings" if found.preprocessing != started.preprocessing else "site key"
+        same = found.preprocessing == started.preprocessing
+        what = "under another site key" if same else "with other preprocessing settings"
         raise DataError(
-            f"the folder holds a data set made with another {what}",
+            f"the folder holds a data set made {what}",
             where=str(out),
-            fix="give another --out",
+            fix="move it away and ingest again, or give another --out",
         )
 
 

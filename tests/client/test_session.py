@@ -78,3 +78,10 @@ def test_other_code_or_an_unknown_key_is_refused_by_name(tmp_path: Path) -> None
     text = EXPERIMENT.canonical_json().replace('"rounds"', '"round"')
     with pytest.raises(ConfigurationError, match=r"federation\.round.*did you mean 'rounds'"):
         open_session(text, theirs.canonical_json(), dataset)
+
+
+def test_a_site_without_a_label_is_refused(tmp_path: Path) -> None:
+    dataset = noise_dataset(tmp_path, "a", splits={}, seed=0, preprocessing=SMALL)
+    ours = contract(EXPERIMENT).canonical_json()
+    with pytest.raises(DataError, match=r"no study of this site is labelled.*ingest again"):
+        open_session(EXPERIMENT.canonical_json(), ours, dataset)
