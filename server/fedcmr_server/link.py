@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_ssh_public_key
 from flwr.app import Error, Message, RecordDict
 from flwr.common.constant import (
@@ -70,8 +71,11 @@ class FleetLink:
         """
         if name in self._names.values():
             return
-        key = public_key_to_bytes(load_ssh_public_key(public_key.read_bytes()))  # type: ignore[arg-type]
-        node = self._state.create_node(NOOP_FLWR_AID, NOOP_ACCOUNT_NAME, key, 0, name=name)
+        key = load_ssh_public_key(public_key.read_bytes())
+        if not isinstance(key, ec.EllipticCurvePublicKey):
+            raise ValueError("not an elliptic-curve key")
+        encoded = public_key_to_bytes(key)
+        node = self._state.create_node(NOOP_FLWR_AID, NOOP_ACCOUNT_NAME, encoded, 0, name=name)
         self._names[node] = name
 
     def online(self) -> list[str]:
