@@ -1,4 +1,4 @@
-"""`fedcmr train`: an experiment on one data set, without federation."""
+"""`fedcmr train`: an experiment on data sets at hand, without federation."""
 
 import json
 from pathlib import Path
@@ -17,22 +17,26 @@ METRICS = "metrics.json"
 
 def train_command(
     experiment: Annotated[Path, typer.Argument(help="YAML file of the experiment.")],
-    data: Annotated[Path, typer.Option(help="Data set, as ingest wrote it.")],
+    data: Annotated[
+        list[Path], typer.Option(help="Data set, as ingest wrote it; several count as one.")
+    ],
     out: Annotated[Path, typer.Option(help="Folder for weights, history, results, checkpoint.")],
     epochs: Annotated[
         int | None, typer.Option(min=1, help="At most so many, instead of training.epochs.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a summary as JSON.")] = False,
 ) -> None:
-    """Train on one data set and evaluate on its test split: the baseline of a federation.
+    """Train without federation and evaluate on the test split: the baseline of a federation.
 
-    The same command goes on where it was interrupted.
+    With one data set a single site's own model, with those of all sites the centralised one. The
+    same command goes on where it was interrupted.
 
     Example: fedcmr train configs/experiments/scar.yaml --data dataset --out baseline
     """
     import torch
 
     from fedcmr.config import Experiment, load_settings
+    from fedcmr.data.pool import pool
     from fedcmr.data.store import open_dataset, write_atomically
     from fedcmr.models.registry import build
     from fedcmr.tasks.registry import task
@@ -40,7 +44,7 @@ def train_command(
     from fedcmr.training.checkpoint import save_checkpoint
 
     settings = load_settings(experiment, Experiment)
-    dataset = open_dataset(data)
+    dataset = pool([open_dataset(path) for path in data])
     _check_preprocessing(settings, dataset)
     torch.manual_seed(settings.training.seed)
     model = build(settings.model, settings.preprocessing)
