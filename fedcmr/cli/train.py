@@ -24,6 +24,9 @@ def train_command(
     epochs: Annotated[
         int | None, typer.Option(min=1, help="At most so many, instead of training.epochs.")
     ] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, envvar="FEDCMR_THREADS", help="CPU threads; all without.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a summary as JSON.")] = False,
 ) -> None:
     """Train without federation and evaluate on the test split: the baseline of a federation.
@@ -44,6 +47,8 @@ def train_command(
     from fedcmr.training.checkpoint import save_checkpoint
 
     settings = load_settings(experiment, Experiment)
+    if threads is not None:
+        torch.set_num_threads(threads)
     dataset = pool([open_dataset(path) for path in data])
     _check_preprocessing(settings, dataset)
     torch.manual_seed(settings.training.seed)

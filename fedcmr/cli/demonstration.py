@@ -1,0 +1,212 @@
+"""A federation on this machine: phantom exports, sites, coordinator, each a process of its own."""
+
+import hashlib
+import json
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import yaml
+from rich.console import Console
+
+from fedcmr.cli.shipped import shipped_experiment
+from fedcmr.config import Experiment, load_settings
+from fedcmr.errors import CheckFailed, ConfigurationError
+
+MARKER = ".fedcmr-demo"
+"""Tells a folder that the demo may delete from one that it may not."""
+
+PROFILES = ("ge", "siemens", "philips")
+PATIENTS = 80
+"""Per site."""
+
+
+class Demonstration:
+    """One demonstration in one folder."""
+
+    def __init__(self, out: Path, seed: int, sites: int, console: Console) -> None:
+        self.out = out
+        self.seed = seed
+        self.names = [
+            PROFILES[i % len(PROFILES)] + (f"-{i // len(PROFILES) + 1}" if i >= 3 else "")
+            for i in range(sites)
+        ]
+        self.console = console
+        self.start = time.monotonic()
+
+    @property
+    def server(self) -> Path:
+        """The coordinator's folder."""
+        return self.out / "coordinator"
+
+    def site(self, name: str) -> Path:
+        """Return a site's folder."""
+        return self.out / "sites" / name
+
+    def say(self, line: str) -> None:
+        """Print a step with the seconds since the start."""
+        self.console.print(f"[{time.monotonic() - self.start:5.0f} s] {line}", markup=False)
+
+    def make_folder(self) -> None:
+        """Make the folder, replacing an earlier demo.
+
+        Raises:
+            ConfigurationError: there is something else.
+        """
+        if self.out.exists() and any(self.out.iterdir()):
+            if not (self.out / MARKER).exists():
+                raise ConfigurationError(
+                    "the folder is not empty and no demo", where=str(self.out), fix="give --out"
+                )
+            shutil.rmtree(self.out)
+        self.out.mkdir(parents=True, exist_ok=True)
+        (self.out / MARKER).touch()
+
+    def write_experiment(self, shipped: str) -> Path:
+        """Write a shipped experiment with this seed and number of sites."""
+        settings = load_settings(shipped_experiment(shipped), Experiment)
+        data = settings.model_dump(mode="json")
+        data["training"]["seed"] = self.seed
+        data["federation"]["min_sites"] = len(self.names)
+        path = self.out / "experiment.yaml"
+        path.write_text(yaml.safe_dump(data, sort_keys=False), encoding="utf-8")
+        return path
+
+    def set_up(self, experiment: Path, port: int) -> None:
+        """Make the coordinator and the sites, enrol them, write and ingest their exports."""
+        address = f"127.0.0.1:{port}"
+        self.run("fedcmr-server", "init", self.server, "--host", "127.0.0.1", "--listen", address)
+        for name in self.names:
+            self._set_up_site(name, address)
+        self.say(f"{len(self.names)} sites hold {PATIENTS} phantoms each: synthetic, no patients")
+        with ThreadPoolExecutor(2) as pool:
+            jobs = [
+                pool.submit(self._export, index, name, experiment)
+                for index, name in enumerate(self.names)
+            ]
+            for job in jobs:
+                job.result()
+
+    def _set_up_site(self, name: str, address: str) -> None:
+        folder = self.site(name)
+        ca = self.server / "pki" / "ca.pem"
+        self.run("fedcmr-client", "init", folder, "--name", name, "--server", address, "--ca", ca)
+        # A random key would split the patients anew in every demo. These are no patients.
+        key = hashlib.sha256(f"phantom {self.seed} {name}".encode()).hexdigest()
+        (folder / "pseudonym.key").write_text(key + "\n", encoding="utf-8")
+        public = folder / "site_key.pub"
+        self.run("fedcmr-server", "enrol", "--state", self.server, name, public)
+
+    def _export(self, index: int, name: str, experiment: Path) -> None:
+        export, seed = self.out / "exports" / name, str(1000 * self.seed + index)
+        profile = PROFILES[index % len(PROFILES)]
+        self.run(
+            "fedcmr",
+            "phantom",
+            export,
+            "--site",
+            profile,
+            "--patients",
+            PATIENTS,
+            "--seed",
+            seed,
+            "--workers",
+            1,
+        )
+        folder = self.site(name)
+        self.run(
+            "fedcmr-client",
+            "ingest",
+            "--site",
+            folder,
+            "--dicom",
+            export / "dicom",
+            "--labels",
+            export / "labels.csv",
+            "--out",
+            folder / "dataset",
+            "--experiment",
+            experiment,
+            "--workers",
+            1,
+        )
+        self.say(f"{name}: export ingested")
+
+    def federate(self, experiment: Path, *options: str) -> Path:
+        """Run coordinator and sites as processes until the release is written; return it.
+
+        Args:
+            experiment: YAML file.
+            options: more of `fedcmr-server run`.
+        """
+        with self._clients():
+            command = [script("fedcmr-server"), "run", experiment, "--state", self.server, "--json"]
+            with subprocess.Popen(
+                [str(part) for part in (*command, *options)],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            ) as process:
+                assert process.stderr is not None
+                assert process.stdout is not None
+                lines = []
+                for line in process.stderr:
+                    lines.append(line)
+                    event = line.split(" INFO ", 1)
+                    if len(event) == 2 and event[1].startswith("round "):
+                        self.say(event[1].strip())
+                answer = process.stdout.read()
+        if process.returncode != 0:
+            raise CheckFailed(f"the coordinator ended with {process.returncode}: {lines[-1]}")
+        return Path(json.loads(answer)["release"])
+
+    @contextmanager
+    def _clients(self) -> Iterator[None]:
+        processes = []
+        for name in self.names:
+            command = [script("fedcmr-client"), "start", "--site", self.site(name), "--wait"]
+            command += ["--threads", "1"]
+            with (self.site(name) / "client.log").open("w") as file:
+                processes.append(
+                    subprocess.Popen([str(part) for part in command], stdout=file, stderr=file)
+                )
+        try:
+            yield
+        finally:
+            for process in processes:
+                process.terminate()
+            for process in processes:
+                process.wait()
+
+    def run(self, *command: str | int | Path) -> None:
+        """Run one command to its end.
+
+        Raises:
+            CheckFailed: it failed; its last line is in the message.
+        """
+        name, *arguments = (str(part) for part in command)
+        done = subprocess.run(
+            [script(name), *arguments], capture_output=True, text=True, check=False
+        )
+        if done.returncode != 0:
+            last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+            raise CheckFailed(f"`{name} {arguments[0]}` ended with {done.returncode}: {last}")
+
+
+def script(name: str) -> str:
+    """Return the path of a command of this installation."""
+    return str(Path(sys.executable).parent / name)
+
+
+def free_port() -> int:
+    """Return a TCP port of the loopback interface that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
