@@ -8,7 +8,7 @@ import difflib
 import hashlib
 import json
 from pathlib import Path
-from typing import Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -78,9 +78,12 @@ class FederationSettings(Settings):
     rounds: int = Field(50, ge=1, le=10_000)
     strategy: Literal["fedavg", "fedprox"] = "fedavg"
     proximal_mu: float = Field(0.0, ge=0)
-    min_sites: int = Field(2, ge=1, description="sites that must answer for a round to count")
-    site_wait_s: float = Field(86_400, gt=0, description="how long to wait for min_sites")
-    round_timeout_s: float = Field(3600, gt=0, description="a slower site misses the round")
+    quorum: Literal["all"] | Annotated[int, Field(strict=True, ge=1)] = Field(
+        "all", description="sites that must answer for a round to count; all: every enrolled one"
+    )
+    site_wait_s: float = Field(86_400, gt=0, description="how long to wait for the quorum")
+    round_deadline_s: float = Field(3600, gt=0, description="a slower site misses the round")
+    late_join: bool = Field(True, description="sites that were not there for round 1 may join")
     select: Literal["last", "best_validation"] = Field(
         "best_validation", description="which round's weights are released"
     )

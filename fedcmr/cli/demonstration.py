@@ -73,7 +73,6 @@ class Demonstration:
         settings = load_settings(shipped_experiment(shipped), Experiment)
         data = settings.model_dump(mode="json")
         data["training"]["seed"] = self.seed
-        data["federation"]["min_sites"] = len(self.names)
         path = self.out / "experiment.yaml"
         path.write_text(yaml.safe_dump(data, sort_keys=False), encoding="utf-8")
         return path

@@ -78,6 +78,10 @@ class FleetLink:
         node = self._state.create_node(NOOP_FLWR_AID, NOOP_ACCOUNT_NAME, encoded, 0, name=name)
         self._names[node] = name
 
+    def enrolled(self) -> list[str]:
+        """Return the names of the sites that may connect, sorted."""
+        return sorted(self._names.values())
+
     def online(self) -> list[str]:
         """Return the names of the sites that are connected now, sorted."""
         nodes = self._state.get_node_info(node_ids=list(self._names), statuses=[NodeStatus.ONLINE])

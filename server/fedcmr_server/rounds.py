@@ -82,7 +82,7 @@ class Rounds:
         """Run the rounds that are missing.
 
         Raises:
-            PartialRun: fewer sites than `min_sites` came, accepted, or answered a round.
+            PartialRun: fewer sites than the quorum came, accepted, or answered a round.
         """
         for number in range(self.state.finished_rounds + 1, self.experiment.federation.rounds + 1):
             self._gather(number)
@@ -125,11 +125,11 @@ class Rounds:
         while True:
             online = self._meet()
             ready = [name for name in online if name in self.state.cohorts]
-            if len(ready) >= settings.min_sites:
+            if len(ready) >= self._quorum():
                 return
             if not told:
-                log.info("round %d waits: %d of %d sites", number, len(ready), settings.min_sites)
-                self.report("waiting", f"{len(ready)} of {settings.min_sites} sites")
+                log.info("round %d waits: %d of %d sites", number, len(ready), self._quorum())
+                self.report("waiting", f"{len(ready)} of {self._quorum()} sites")
                 told = True
             if time.monotonic() > deadline:
                 self._stop(number, len(ready))
@@ -151,10 +151,14 @@ class Rounds:
             self._handshake(new)
         return online
 
+    def _quorum(self) -> int:
+        quorum = self.experiment.federation.quorum
+        return max(1, len(self._link.enrolled())) if quorum == "all" else quorum
+
     def _stop(self, number: int, ready: int) -> NoReturn:
         refusals = "".join(f"; {name} refused: {why}" for name, why in self.state.refused.items())
         problem = PartialRun(
-            f"round {number} has {ready} of {self.experiment.federation.min_sites} sites{refusals}",
+            f"round {number} has {ready} of {self._quorum()} sites{refusals}",
             fix="start the missing sites and give the same command again",
         )
         self.report("stopped", str(problem))
@@ -164,7 +168,7 @@ class Rounds:
         config = ConfigRecord({**self._config})
         contents = {name: RecordDict({wire.CONFIG: config}) for name in names}
         cohorts, refused = dict(self.state.cohorts), dict(self.state.refused)
-        timeout_s = min(HANDSHAKE_S, self.experiment.federation.round_timeout_s)
+        timeout_s = min(HANDSHAKE_S, self.experiment.federation.round_deadline_s)
         replies = self._link.exchange(contents, wire.HANDSHAKE, timeout_s=timeout_s)
         for name, reply in replies.items():
             try:
@@ -190,7 +194,7 @@ class Rounds:
             except FedcmrError as error:
                 missed[name] = str(error)
                 log.warning("round %d without %s: %s", number, name, error)
-        if len(good) < self.experiment.federation.min_sites:
+        if len(good) < self._quorum():
             self._stop(number, len(good))
         if not any(site.examples for site in contributed.values()):
             problem = PartialRun("no site has a labelled study to train on", fix="check the labels")
@@ -254,7 +258,7 @@ class Rounds:
         }
 
     def _exchange(self, contents: Mapping[str, RecordDict], kind: str) -> dict[str, Message]:
-        timeout_s = self.experiment.federation.round_timeout_s
+        timeout_s = self.experiment.federation.round_deadline_s
         return self._link.exchange(contents, kind, timeout_s=timeout_s)
 
 

@@ -15,7 +15,7 @@ EXPERIMENT = Experiment.model_validate(
         "model": {"name": "t_cnn"},
         "preprocessing": SMALL.model_dump(),
         "training": {"batch_size": 2, "learning_rate": 1e-3},
-        "federation": {"rounds": 2, "min_sites": 1},
+        "federation": {"rounds": 2, "quorum": 1},
     }
 )
 SPLITS = {"train": 4, "validation": 2, "test": 3}

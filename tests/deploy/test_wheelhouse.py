@@ -88,7 +88,7 @@ def test_a_site_from_the_wheelhouse_joins_as_its_unit_starts_it(
     noise_dataset(site / "dataset", "a", splits=splits, seed=1, preprocessing=SMALL)
     settings = {
         "model": {"name": "s_cnn"},
-        "federation": {"rounds": 1, "min_sites": 1, "site_wait_s": 120},
+        "federation": {"rounds": 1, "quorum": 1, "site_wait_s": 120},
         "evaluation": {"min_class_count": 1},
     }
     federation.write(settings).rename(federation.server / "experiment.yaml")

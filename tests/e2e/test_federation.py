@@ -25,7 +25,7 @@ ONE_STEP = {
         "local_epochs": 1,
         "seed": 7,
     },
-    "federation": {"rounds": 1, "min_sites": 3, "select": "last", "site_wait_s": 60},
+    "federation": {"rounds": 1, "quorum": 3, "select": "last", "site_wait_s": 60},
     "evaluation": {"min_class_count": 1},
 }
 SPLITS = {"validation": 4, "test": 6}
@@ -98,7 +98,7 @@ def test_the_same_seed_gives_the_same_weights_twice(federation: Federation) -> N
     settings = {
         **ONE_STEP,
         "training": {"learning_rate": 1e-3, "batch_size": 4, "micro_batch": 2, "local_epochs": 2},
-        "federation": {"rounds": 2, "min_sites": 3, "site_wait_s": 60},
+        "federation": {"rounds": 2, "quorum": 3, "site_wait_s": 60},
     }
     found = []
     for name in ("first", "second"):
@@ -115,7 +115,7 @@ def test_a_killed_coordinator_goes_on_where_it_was(federation: Federation) -> No
     settings = {
         **ONE_STEP,
         "training": {"learning_rate": 1e-3, "batch_size": 4, "local_epochs": 1},
-        "federation": {"rounds": 4, "min_sites": 3, "site_wait_s": 60, "round_timeout_s": 30},
+        "federation": {"rounds": 4, "quorum": 3, "site_wait_s": 60, "round_deadline_s": 30},
     }
     experiment = federation.write(settings)
     with federation.clients(list(SIZES)):

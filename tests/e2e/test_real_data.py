@@ -11,7 +11,7 @@ EXPERIMENT = {
     "name": "real",
     "preprocessing": PREPROCESSING,
     "training": {"learning_rate": 2e-4, "batch_size": 8, "local_epochs": 1},
-    "federation": {"rounds": 1, "min_sites": 3, "site_wait_s": 120},
+    "federation": {"rounds": 1, "quorum": 3, "site_wait_s": 120},
     "evaluation": {"min_class_count": 1},
 }
 PATIENTS = {"SCD0000201": ("M", 48), "SCD0000301": ("M", 79), "SCD0000401": ("M", 45)}

@@ -20,7 +20,7 @@ LEVEL = {"vendor": "GE", "field_strength": "3T"}
 
 
 def experiment(**federation: object) -> Experiment:
-    settings = {"rounds": 3, "min_sites": 2, "site_wait_s": 0.2} | federation
+    settings = {"rounds": 3, "quorum": 2, "site_wait_s": 0.2} | federation
     return Experiment.model_validate(
         {
             "name": "test",
@@ -38,6 +38,9 @@ class FakeLink:
         self.sites = dict(sites)
 
     def online(self) -> list[str]:
+        return sorted(self.sites)
+
+    def enrolled(self) -> list[str]:
         return sorted(self.sites)
 
     def exchange(
