@@ -84,7 +84,7 @@ def _run(
         if all(task.label(record) is None for record in dataset.subset(split)):
             raise DataError(f"no labelled study in the {split} split", fix="add labels and ingest")
     trainer = Trainer(model, task, settings, world)
-    run = RunState(trainer, fingerprint)
+    run = RunState(trainer, fingerprint, world)
     if (out / CHECKPOINT).exists():
         run.load(out / CHECKPOINT)
     while not world.from_first(run.stopped(limit, settings.patience)):
@@ -95,8 +95,8 @@ def _run(
         if not all(math.isfinite(loss) for loss in both):
             raise DataError("training diverged", fix="lower training.learning_rate")
         run.add(*both, time.perf_counter() - started)
+        run.save(out / CHECKPOINT)
         if world.first:
-            run.save(out / CHECKPOINT)
             write_atomically(out / HISTORY, run.table().encode())
             log.info("epoch %d: train %.4f, validation %.4f", len(run.epochs), *both)
     model.load_state_dict(run.best)

@@ -1,5 +1,6 @@
 """A run that can go on: tensors and plain values in one safetensors file, no pickle."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,26 +16,42 @@ from fedcmr.errors import DataError
 
 
 def save_checkpoint(path: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
-    """Write tensors and JSON values as one file, whole or not at all."""
+    """Write tensors and JSON values as one file, whole or not at all.
+
+    Raises:
+        DataError: the disk is full, or the folder may not be written.
+    """
     host = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    write_atomically(path, save(host, {"state": json.dumps(state, allow_nan=False)}))
+    text = json.dumps(state, allow_nan=False)
+    write_atomically(path, save(host, {"state": text, "sha256": _sha256(host, text)}))
 
 
 def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Return tensors, in host memory, and values.
 
     Raises:
-        DataError: the file is missing or damaged.
+        DataError: the file is missing or damaged, if only by one bit.
     """
     try:
         with safe_open(path, "pt") as file:
-            state = json.loads(file.metadata()["state"])
+            metadata = file.metadata()
             names = file.keys()
-            return {name: file.get_tensor(name) for name in names}, state
+            tensors = {name: file.get_tensor(name) for name in names}
+        if metadata["sha256"] != _sha256(tensors, metadata["state"]):
+            raise ValueError("the content has changed")
+        return tensors, json.loads(metadata["state"])
     except (OSError, SafetensorError, TypeError, KeyError, ValueError):
         raise DataError(
             "the checkpoint cannot be read", where=str(path), fix="delete it to start again"
         ) from None
+
+
+def _sha256(tensors: Mapping[str, Tensor], text: str) -> str:
+    digest = hashlib.sha256(text.encode())
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:

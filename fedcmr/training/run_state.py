@@ -8,13 +8,9 @@ from pathlib import Path
 from torch import Tensor
 
 from fedcmr.errors import ConfigurationError
-from fedcmr.training.checkpoint import (
-    load_checkpoint,
-    optimizer_tensors,
-    restore_optimizer,
-    save_checkpoint,
-)
-from fedcmr.training.trainer import Trainer
+from fedcmr.training.checkpoint import load_checkpoint, save_checkpoint
+from fedcmr.training.trainer import Trainer, group
+from fedcmr.training.world import World
 
 
 @dataclass(frozen=True)
@@ -32,11 +28,12 @@ class Epoch:
 class RunState:
     """History, best weights, and through the trainer everything that the next epoch needs."""
 
-    def __init__(self, trainer: Trainer, fingerprint: str) -> None:
+    def __init__(self, trainer: Trainer, fingerprint: str, world: World) -> None:
         self.best: dict[str, Tensor] = {}
         self.epochs: list[Epoch] = []
         self._trainer = trainer
         self._fingerprint = fingerprint
+        self._world = world
 
     @property
     def best_epoch(self) -> int:
@@ -68,20 +65,13 @@ class RunState:
         return text.getvalue()
 
     def save(self, path: Path) -> None:
-        """Write the checkpoint."""
-        groups = {
-            "model": self._trainer.model.state_dict(),
-            "best": self.best,
-            "optimizer": optimizer_tensors(self._trainer.optimizer),
-        }
-        tensors = {f"{g}/{name}": t for g, group in groups.items() for name, t in group.items()}
-        state = {
-            "fingerprint": self._fingerprint,
-            "step": self._trainer.step,
-            "scaler": self._trainer.scaler.state_dict(),
-            "epochs": [asdict(row) for row in self.epochs],
-        }
-        save_checkpoint(path, tensors, state)
+        """Write the checkpoint; every process must call it, the first one writes."""
+        tensors, state = self._trainer.state()
+        if self._world.first:
+            best = {f"best/{name}": value for name, value in self.best.items()}
+            epochs = [asdict(row) for row in self.epochs]
+            more = {"fingerprint": self._fingerprint, "epochs": epochs}
+            save_checkpoint(path, tensors | best, state | more)
 
     def load(self, path: Path) -> None:
         """Go on from a checkpoint.
@@ -98,13 +88,6 @@ class RunState:
                 fix="choose another folder for the results",
             )
 
-        def group(name: str) -> dict[str, Tensor]:
-            parts = {key.partition("/"): value for key, value in tensors.items()}
-            return {key: value for (head, _, key), value in parts.items() if head == name}
-
-        self._trainer.model.load_state_dict(group("model"))
-        restore_optimizer(self._trainer.optimizer, group("optimizer"))
-        self._trainer.scaler.load_state_dict(state["scaler"])
-        self._trainer.step = state["step"]
-        self.best = group("best")
+        self._trainer.restore(tensors, state)
+        self.best = group("best", tensors)
         self.epochs = [Epoch(**row) for row in state["epochs"]]

@@ -1,5 +1,8 @@
 """The one training loop: epochs of logical batches, each the exact mean over its studies."""
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Generator, Tensor, nn
@@ -8,6 +11,7 @@ from fedcmr.config import TrainingSettings
 from fedcmr.data.samples import Samples
 from fedcmr.data.transforms import apply_poses, draw_poses
 from fedcmr.tasks.task import Task
+from fedcmr.training.checkpoint import optimizer_tensors, restore_optimizer
 from fedcmr.training.device import choose_precision
 from fedcmr.training.optimizer import learning_rate, make_optimizer
 from fedcmr.training.world import World
@@ -53,26 +57,76 @@ class Trainer:
         self._start = (
             [parameter.detach().clone() for parameter in model.parameters()] if proximal_mu else []
         )
+        self.epochs = 0
+        """Seen to their end."""
+        self._batches = 0
+        """Done in the epoch that has begun."""
+        self._loss = self._nothing()
+        """Sum over the studies that this process has seen in that epoch."""
 
-    def epoch(self, samples: Samples) -> float:
+    def epoch(self, samples: Samples, after_step: Callable[[], None] = lambda: None) -> float:
         """See every study once; return the mean loss (without the proximal term).
+
+        An epoch that was interrupted, and brought back by `restore`, is seen to its end.
+
+        Args:
+            samples: to train on.
+            after_step: called after every optimiser step, when `state` may be read.
 
         Raises:
             DataError: an array cannot be read.
         """
         self.model.train()
-        order, drawn = shuffled(len(samples), self._settings.seed, self.step)
+        order, drawn = shuffled(len(samples), self._settings.seed, self.step - self._batches)
         poses = drawn if self._settings.augment == "flip_rotate" else None
-        total = torch.zeros((), dtype=torch.float64, device=self._world.device)
-        for batch in order.split(self._settings.batch_size):
-            total += self._accumulate(samples, batch, poses)
+        for batch in order.split(self._settings.batch_size)[self._batches :]:
+            self._loss += self._accumulate(samples, batch, poses)
             self._update()
+            self._batches += 1
+            after_step()
+        total, self._loss, self._batches = self._loss, self._nothing(), 0
+        self.epochs += 1
         self._world.add_up([total])
         return float(total) / len(samples)
 
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Return all that the next step depends on, as tensors and as JSON values.
+
+        Every process must call it: they add up what they have seen.
+        """
+        loss = self._loss.clone()
+        self._world.add_up([loss])
+        groups = {
+            "model": self.model.state_dict(),
+            "optimizer": optimizer_tensors(self.optimizer),
+            "trainer": {"loss": loss},
+        }
+        values = {
+            "step": self.step,
+            "whole_epochs": self.epochs,
+            "batches": self._batches,
+            "scaler": self.scaler.state_dict(),
+        }
+        return {
+            f"{g}/{name}": t for g, group in groups.items() for name, t in group.items()
+        }, values
+
+    def restore(self, tensors: Mapping[str, Tensor], values: Mapping[str, Any]) -> None:
+        """Put back what `state` returned; other tensors and values are left alone."""
+        self.model.load_state_dict(group("model", tensors))
+        restore_optimizer(self.optimizer, group("optimizer", tensors))
+        self.scaler.load_state_dict(values["scaler"])
+        self.step, self.epochs = values["step"], values["whole_epochs"]
+        self._batches = values["batches"]
+        if self._world.first:
+            self._loss = tensors["trainer/loss"].to(self._world.device)
+
+    def _nothing(self) -> Tensor:
+        return torch.zeros((), dtype=torch.float64, device=self._world.device)
+
     def _accumulate(self, samples: Samples, batch: Tensor, poses: Tensor | None) -> Tensor:
         """Add the gradient of the mean loss of `batch` and return this process' sum of losses."""
-        total = torch.zeros((), dtype=torch.float64, device=self._world.device)
+        total = self._nothing()
         for indices in self._world.share(batch).split(self._settings.micro_batch):
             if len(indices) == 0:  # fewer studies in the batch than processes
                 continue
@@ -116,3 +170,9 @@ def shuffled(count: int, seed: int, step: int) -> tuple[Tensor, Tensor]:
     mixed = np.random.SeedSequence([seed, step]).generate_state(1, np.uint64)[0]
     generator = Generator().manual_seed(int(mixed))
     return torch.randperm(count, generator=generator), draw_poses(count, generator)
+
+
+def group(name: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors named `{name}/...`, without that prefix."""
+    prefix = f"{name}/"
+    return {k.removeprefix(prefix): t for k, t in tensors.items() if k.startswith(prefix)}
