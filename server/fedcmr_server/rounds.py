@@ -1,12 +1,12 @@
 """One experiment from handshake to final evaluation, a checkpoint after every round."""
 
 import logging
+import shutil
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NoReturn
 
-import numpy as np
 import torch
 from flwr.app import Array, ArrayRecord, ConfigRecord, Message, RecordDict
 
@@ -25,6 +25,7 @@ from fedcmr_server.replies import read_cohort, read_sums, read_update
 from fedcmr_server.state import Contribution, RoundRecord, RunState, load_state, save_state
 from fedcmr_server.status import Phase, now, write_status
 from fedcmr_server.strategies.registry import strategy
+from fedcmr_server.strategies.strategy import Update
 
 log = logging.getLogger("fedcmr")
 
@@ -52,7 +53,6 @@ class Rounds:
         self._link = link
         self._admit = admit
         self._tried: set[str] = set()
-        self._strategy = strategy(experiment.federation)
         self._config = {
             wire.EXPERIMENT: experiment.canonical_json(),
             wire.CONTRACT: contract(experiment).canonical_json(),
@@ -60,6 +60,7 @@ class Rounds:
         torch.manual_seed(experiment.training.seed)
         initial = build(experiment.model, experiment.preprocessing).state_dict()
         self.layout = Layout(initial)
+        self._strategy = strategy(experiment.federation, self.layout)
         if self.checkpoint.exists():
             self.state, self.weights, self.best = load_state(self.checkpoint, experiment.digest())
             log.info("going on after round %d", self.state.finished_rounds)
@@ -184,13 +185,13 @@ class Rounds:
         start = time.monotonic()
         self.report("training")
         contents = self._contents(self.state.cohorts, self.weights, {wire.ROUND: number})
-        good: list[Message] = []
+        good: dict[str, Message] = {}
         contributed: dict[str, Contribution] = {}
         missed = {name: "not connected" for name in self.state.cohorts if name not in contents}
         for name, reply in self._exchange(contents, wire.TRAIN).items():
             try:
                 contributed[name] = read_update(reply, self.layout, self.state.cohorts[name])
-                good.append(reply)
+                good[name] = reply
             except FedcmrError as error:
                 missed[name] = str(error)
                 log.warning("round %d without %s: %s", number, name, error)
@@ -200,9 +201,16 @@ class Rounds:
             problem = PartialRun("no site has a labelled study to train on", fix="check the labels")
             self.report("stopped", str(problem))
             raise problem
-        arrays, _ = self._strategy.aggregate_train(number, good)
-        assert arrays is not None
-        self.weights = arrays[wire.WEIGHTS].numpy().astype(np.float32, copy=False)
+        spool = self._folder / f"round-{number}"
+        spool.mkdir(mode=0o700, exist_ok=True)
+        updates = []
+        for name, reply in good.items():
+            path = spool / f"{name}.f32"
+            reply.content.array_records[wire.ARRAYS][wire.WEIGHTS].numpy().tofile(path)
+            if contributed[name].examples:
+                updates.append(Update(name, contributed[name].examples, path))
+        self.weights = self._strategy.merge(self.weights, updates).weights
+        shutil.rmtree(spool)
         self._finish_round(number, time.monotonic() - start, contributed, missed)
 
     def _finish_round(

@@ -1,17 +1,18 @@
 """The strategies an experiment can name."""
 
-from flwr.serverapp.strategy import FedAvg, FedProx
-from flwr.serverapp.strategy.strategy import Strategy
+from collections.abc import Callable
 
 from fedcmr.config import FederationSettings
-from fedcmr.federation.messages import EXAMPLES
+from fedcmr.federation.payload import Layout
+from fedcmr_server.strategies.fedavg import FedAvg
+from fedcmr_server.strategies.strategy import Strategy
+
+STRATEGIES: dict[str, Callable[[FederationSettings, Layout], Strategy]] = {
+    "fedavg": lambda settings, layout: FedAvg(),
+    "fedprox": lambda settings, layout: FedAvg(),
+}
 
 
-def strategy(settings: FederationSettings) -> Strategy:
-    """Return the merge that the settings name; weights of sites count by their examples.
-
-    FedProx (Li et al. 2020) differs from FedAvg (McMahan et al. 2017) in the local loss only.
-    """
-    if settings.strategy == "fedprox":
-        return FedProx(proximal_mu=settings.proximal_mu, weighted_by_key=EXAMPLES)
-    return FedAvg(weighted_by_key=EXAMPLES)
+def strategy(settings: FederationSettings, layout: Layout) -> Strategy:
+    """Return a new strategy as the settings name and tune it, for weights of this layout."""
+    return STRATEGIES[settings.strategy](settings, layout)

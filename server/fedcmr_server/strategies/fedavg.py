@@ -1,0 +1,24 @@
+"""FedAvg (McMahan et al. 2017, arXiv:1602.05629), equation of algorithm 1."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from fedcmr.types import FloatArray
+from fedcmr_server.strategies.columns import blocks, weighted_mean
+from fedcmr_server.strategies.strategy import Merged, Stateless, Update
+
+
+class FedAvg(Stateless):
+    """w <- sum_i (n_i / n) w_i over the examples n_i.
+
+    FedProx (Li et al. 2020, arXiv:1812.06127) and FedBN (Li et al. 2021, arXiv:2102.07623) merge
+    in the same way; they differ in what a site does.
+    """
+
+    def merge(self, weights: FloatArray, updates: Sequence[Update]) -> Merged:
+        """Return the mean of the updates, weighted by their examples."""
+        merged = np.empty_like(weights)
+        for part in blocks(weights.size):
+            merged[part] = weighted_mean(updates, part)
+        return Merged(merged)
