@@ -1,0 +1,1 @@
+"""Pages of one file: style, figures as SVG, numbers as a reader expects them."""

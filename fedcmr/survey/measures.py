@@ -1,0 +1,61 @@
+"""What is counted of every study's acquisition, on edges that are the same at every site."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedcmr.data.record import StudyRecord
+from fedcmr.types import DoubleArray, StoredCine
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One number of a study, counted between fixed edges."""
+
+    name: str
+    title: str
+    unit: str
+    edges: tuple[float, ...]
+    """Inner edges: bin k holds edges[k - 1] <= value < edges[k]; both end bins are open."""
+    value: Callable[[StudyRecord], float]
+
+    def histogram(self, records: tuple[StudyRecord, ...]) -> tuple[int, ...]:
+        """Return studies per bin, (len(edges) + 1,)."""
+        values = np.array([self.value(record) for record in records], dtype=np.float64)
+        bins = np.searchsorted(self.edges, values, side="right")
+        return tuple(np.bincount(bins, minlength=len(self.edges) + 1).tolist())
+
+
+def _steps(first: float, last: float, step: float) -> tuple[float, ...]:
+    count = round((last - first) / step) + 1
+    return tuple(round(first + index * step, 6) for index in range(count))
+
+
+MEASURES = (
+    Measure("spacing_mm", "In-plane spacing", "mm", _steps(0.6, 3.0, 0.1), lambda r: r.spacing_mm),
+    Measure(
+        "slice_distance_mm", "Slice distance", "mm", _steps(4, 16, 1), lambda r: r.slice_distance_mm
+    ),
+    Measure("slices", "Slices", "per study", _steps(1, 25, 1), lambda r: r.slices),
+    Measure("phases", "Phases", "per cycle", _steps(4, 60, 2), lambda r: r.phases),
+    Measure("rr_ms", "RR interval", "ms", _steps(400, 1600, 50), lambda r: r.rr_ms),
+)
+
+INTENSITY_BINS = 32
+"""Equal bins of the stored intensity 0 to 1."""
+
+_SHIFT = 16 - INTENSITY_BINS.bit_length() + 1
+
+
+def intensity_shares(cine: StoredCine) -> DoubleArray:
+    """Return the share of pixels in each intensity bin, (INTENSITY_BINS,), of a (Z, T, Y, X) cine.
+
+    Only the first phase of each slice is read, and slices that are padding are left out: a study
+    counts once whatever its size, and a data set is surveyed by reading one byte in T.
+    """
+    first: NDArray[np.uint16] = np.asarray(cine[:, 0])
+    imaged = first[first.any(axis=(1, 2))]
+    counts = np.bincount((imaged >> _SHIFT).ravel(), minlength=INTENSITY_BINS)
+    return counts / max(1, imaged.size)
