@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from fedcmr.config import ModelSettings, Preprocessing
 from fedcmr.models.layers.factorised import FactorisedConv
 from fedcmr.models.layers.gate import Gate
-from fedcmr.models.layers.normalisation import EPSILON, StemNorm
+from fedcmr.models.layers.normalisation import StemNorm
 from fedcmr.models.layers.pooling import halve_plane
+from fedcmr.models.layers.residual import ResidualBlock, glorot_linear, projection
 from fedcmr.models.registry import register
 
 WIDTHS = (16, 16, 32, 64, 128)
@@ -70,12 +71,12 @@ class StRan(nn.Module):
                 gate(before, width) if residual_attention else nn.Identity(),
                 convolution(before, width),
                 convolution(width, width),
-                nn.Identity() if before == width else _projection(before, width),
+                nn.Identity() if before == width else projection(before, width),
                 width,
             )
             for before, width in pairwise(WIDTHS)
         )
-        self.head = _linear(WIDTHS[-1], 1)
+        self.head = glorot_linear(WIDTHS[-1], 1)
 
     def forward(self, cine: Tensor) -> Tensor:
         """Return logits `(B,)` for `(B, Z, T, Y, X)`; Y and X are multiples of 16.
@@ -97,40 +98,6 @@ class StRan(nn.Module):
             x = block(halve_plane(x, self.layout))
         logits: Tensor = self.head(x.flatten(1, -2).mean(1)).squeeze(1)
         return logits
-
-
-class ResidualBlock(nn.Module):
-    """Gate, two normalised convolutions and a shortcut; `(B, *positions, C)` to `(..., width)`."""
-
-    def __init__(
-        self, gate: nn.Module, first: nn.Module, second: nn.Module, shortcut: nn.Module, width: int
-    ) -> None:
-        super().__init__()
-        self.gate = gate
-        self.first = first
-        self.first_norm = nn.LayerNorm(width, eps=EPSILON)
-        self.second = second
-        self.second_norm = nn.LayerNorm(width, eps=EPSILON)
-        self.shortcut = shortcut
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the sum of both paths, without an activation after it."""
-        y = F.relu(self.first_norm(self.first(self.gate(x))))
-        y = self.second_norm(self.second(y))
-        total: Tensor = self.shortcut(x) + y
-        return total
-
-
-def _projection(channels: int, width: int) -> nn.Sequential:
-    return nn.Sequential(_linear(channels, width), nn.LayerNorm(width, eps=EPSILON))
-
-
-def _linear(channels: int, width: int) -> nn.Linear:
-    """Glorot uniform and zero bias, as Keras makes them."""
-    linear = nn.Linear(channels, width)
-    nn.init.xavier_uniform_(linear.weight)
-    nn.init.zeros_(linear.bias)
-    return linear
 
 
 @register("s_cnn", published="0.90M", source=_PAPER, note="3x3x3 kernels only")

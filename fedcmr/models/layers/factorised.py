@@ -30,9 +30,8 @@ class Kernel(nn.Module):
     wrong order and finds wrong gradients; for a leaf that it does not know it asks autograd.
     """
 
-    def __init__(self, channels: int, filters: int, taps: tuple[int, ...], layout: Layout) -> None:
+    def __init__(self, channels: int, filters: int, taps: tuple[int, ...]) -> None:
         super().__init__()
-        self.layout = layout
         self.weight = nn.Parameter(torch.empty(filters, channels, *taps))
         self.bias = nn.Parameter(torch.zeros(filters))
         nn.init.xavier_uniform_(self.weight)
@@ -42,7 +41,8 @@ class SpatialConv(Kernel):
     """3x3x3 convolution, stride 1, zero padding."""
 
     def __init__(self, channels: int, filters: int, layout: Layout) -> None:
-        super().__init__(channels, filters, (3, 3, 3), layout)
+        super().__init__(channels, filters, (3, 3, 3))
+        self.layout = layout
 
     def forward(self, x: Tensor) -> Tensor:
         """Map `(B, *positions, channels)` to `(B, *positions, filters)`."""
@@ -66,7 +66,8 @@ class TemporalConv(Kernel):
 
     def __init__(self, channels: int, filters: int, layout: Layout) -> None:
         taps = (1, TEMPORAL_TAPS) if layout == "slices_as_channels" else (TEMPORAL_TAPS, 1)
-        super().__init__(channels, filters, taps, layout)
+        super().__init__(channels, filters, taps)
+        self.layout = layout
 
     def forward(self, x: Tensor) -> Tensor:
         """Map `(B, *positions, channels)` to `(B, *positions, filters)`."""
