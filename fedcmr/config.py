@@ -45,13 +45,71 @@ class Preprocessing(Settings):
     high_percentile: float = Field(99.5, gt=50, le=100, description="intensity mapped to 1")
 
 
+ModelName: TypeAlias = Literal[
+    "s_cnn",
+    "t_cnn",
+    "st_cnn",
+    "ast_cnn",
+    "st_ran",
+    "stcnn_3d",
+    "cnn_3d",
+    "cnn_lstm",
+    "mvo_r2plus1d_bert",
+    "c3d",
+    "i3d",
+    "slowfast",
+    "p3d",
+    "timesformer",
+    "vivit",
+]
+
+_ST_RAN = ("s_cnn", "t_cnn", "st_cnn", "ast_cnn", "st_ran")
+_MVO = ("mvo_r2plus1d_bert",)
+_COMPARATORS = tuple(name for name in get_args(ModelName) if name not in _ST_RAN + _MVO)
+
+_SWITCHES: dict[str, tuple[str, ...]] = {
+    "norm": (*_ST_RAN, *_MVO, "stcnn_3d", "cnn_3d", "cnn_lstm", "i3d", "slowfast", "p3d"),
+    "attention": _ST_RAN,
+    "layout": _ST_RAN,
+    "width": (*_MVO, *_COMPARATORS),
+    "axis_order": ("stcnn_3d",),
+    "preset": _MVO,
+    "bert": _MVO,
+    "cgmr": _MVO,
+    "grid": _MVO,
+}
+"""The networks that have a switch; elsewhere it must keep its default."""
+
+
 class ModelSettings(Settings):
     """Which network, and the switches where papers and code disagree."""
 
-    name: Literal["s_cnn", "t_cnn", "st_cnn", "ast_cnn", "st_ran"] = "st_ran"
-    norm: Literal["group", "batch"] = Field("group", description="normalisation after the stem")
+    name: ModelName = "st_ran"
+    norm: Literal["group", "batch"] = Field(
+        "group", description="normalisation of convolutions (ST-RAN: after the stem)"
+    )
     attention: Literal["softmax_pos", "sigmoid", "code"] = "softmax_pos"
     layout: Literal["slices_as_channels", "true_4d"] = "slices_as_channels"
+    width: float = Field(1.0, gt=0, le=1, description="share of the published filters")
+    axis_order: Literal["frames_first", "code"] = Field(
+        "frames_first", description="axis of the temporal kernel: slices x frames, or image x"
+    )
+    preset: Literal["code", "published"] = Field(
+        "code", description="MVO: the released code, or the published parameter counts"
+    )
+    bert: bool = Field(True, description="MVO: transformer over time before the classifier")
+    cgmr: bool = Field(True, description="MVO: coarse-mask branch, in training only")
+    grid: Literal[4, 16, 32, "raw"] = Field(16, description="MVO: side of the coarse mask")
+
+    @model_validator(mode="after")
+    def _switches_belong_to_the_network(self) -> Self:
+        for switch, names in _SWITCHES.items():
+            default = type(self).model_fields[switch].default
+            if self.name not in names and getattr(self, switch) != default:
+                raise ValueError(f"{self.name} has no switch {switch}; leave it out")
+        if self.grid != 16 and not self.cgmr:
+            raise ValueError("grid belongs to cgmr: leave it out or set cgmr to true")
+        return self
 
 
 class TrainingSettings(Settings):
@@ -72,12 +130,58 @@ class TrainingSettings(Settings):
     seed: int = Field(1964, ge=0, lt=2**32)
 
 
+Strategy = Literal[
+    "fedavg",
+    "fedprox",
+    "fedbn",
+    "fedadam",
+    "fedyogi",
+    "fedavgm",
+    "median",
+    "trimmed_mean",
+    "krum",
+    "multi_krum",
+]
+
+STRATEGY_KEYS: dict[str, tuple[str, ...]] = {
+    "fedprox": ("proximal_mu",),
+    "fedadam": ("server_learning_rate", "beta_1", "beta_2", "tau"),
+    "fedyogi": ("server_learning_rate", "beta_1", "beta_2", "tau"),
+    "fedavgm": ("server_learning_rate", "server_momentum"),
+    "trimmed_mean": ("byzantine",),
+    "krum": ("byzantine",),
+    "multi_krum": ("byzantine",),
+}
+"""Keys that a strategy needs and no other may have: what a run did stands in its experiment."""
+
+
+def fewest_updates(strategy: Strategy, byzantine: int) -> int:
+    """Return how many updates a strategy needs to withstand f hostile ones.
+
+    Trimmed mean: n > 2 f (Yin et al. 2018). Krum: n >= 2 f + 3 (Blanchard et al. 2017).
+    """
+    if strategy in ("krum", "multi_krum"):
+        return 2 * byzantine + 3
+    return 2 * byzantine + 1
+
+
 class FederationSettings(Settings):
     """Rounds, the merge, and how long to wait."""
 
     rounds: int = Field(50, ge=1, le=10_000)
-    strategy: Literal["fedavg", "fedprox"] = "fedavg"
+    strategy: Strategy = "fedavg"
     proximal_mu: float = Field(0.0, ge=0)
+    server_learning_rate: float | None = Field(None, gt=0, le=10)
+    beta_1: float | None = Field(None, ge=0, lt=1, description="usually 0.9")
+    beta_2: float | None = Field(None, ge=0, lt=1, description="usually 0.99")
+    tau: float | None = Field(None, gt=0, le=1, description="usually 0.001")
+    server_momentum: float | None = Field(None, ge=0, lt=1, description="usually 0.9")
+    byzantine: int | None = Field(None, ge=1, description="hostile sites to be withstood")
+    norm_band: float | None = Field(
+        None,
+        gt=1,
+        description="an update is set aside whose length is more than this factor off the median",
+    )
     quorum: Literal["all"] | Annotated[int, Field(strict=True, ge=1)] = Field(
         "all", description="sites that must answer for a round to count; all: every enrolled one"
     )
@@ -89,9 +193,23 @@ class FederationSettings(Settings):
     )
 
     @model_validator(mode="after")
-    def _mu_belongs_to_fedprox(self) -> Self:
-        if (self.proximal_mu > 0) != (self.strategy == "fedprox"):
-            raise ValueError("proximal_mu must be above 0 with strategy fedprox, and only then")
+    def _keys_belong_to_the_strategy(self) -> Self:
+        used = STRATEGY_KEYS.get(self.strategy, ())
+        for key in sorted({key for keys in STRATEGY_KEYS.values() for key in keys}):
+            given = getattr(self, key) != type(self).model_fields[key].default
+            if given != (key in used):
+                problem = "needs" if key in used else "does not use"
+                raise ValueError(f"strategy {self.strategy} {problem} {key}")
+        return self
+
+    @model_validator(mode="after")
+    def _quorum_withstands_the_hostile(self) -> Self:
+        least = fewest_updates(self.strategy, self.byzantine or 0)
+        if self.quorum != "all" and self.quorum < least:
+            raise ValueError(
+                f"strategy {self.strategy} with byzantine {self.byzantine} needs "
+                f"a quorum of at least {least}"
+            )
         return self
 
 
