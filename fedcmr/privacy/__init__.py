@@ -1,0 +1,1 @@
+"""What a site allows, what it spends, and what it writes down of both."""
