@@ -40,8 +40,20 @@ def write(folder: Path, text: str) -> Path:
         ("- a\n- b", "must be a mapping"),
         ("a: [", "not valid YAML in line"),
         ("!!python/object/apply:os.system [ls]", "not valid YAML"),
-        ("name: a\nfederation: {proximal_mu: 0.1}", "proximal_mu must be above 0 with .*fedprox"),
-        ("name: a\nfederation: {strategy: fedprox}", "proximal_mu must be above 0 with .*fedprox"),
+        ("name: a\nfederation: {proximal_mu: 0.1}", "fedavg does not use proximal_mu"),
+        ("name: a\nfederation: {strategy: fedprox}", "fedprox needs proximal_mu"),
+        ("name: a\nfederation: {strategy: fedadam, tau: 1e-3}", "fedadam needs beta_1"),
+        ("name: a\nfederation: {strategy: median, byzantine: 1}", "median does not use byzantine"),
+        ("name: a\nfederation: {strategy: krum, byzantine: 0}", "byzantine"),
+        (
+            "name: a\nfederation: {strategy: krum, byzantine: 1, quorum: 4}",
+            "krum with byzantine 1 needs a quorum of at least 5",
+        ),
+        (
+            "name: a\nfederation: {strategy: trimmed_mean, byzantine: 2, quorum: 4}",
+            "trimmed_mean with byzantine 2 needs a quorum of at least 5",
+        ),
+        ("name: a\nfederation: {norm_band: 1}", "norm_band"),
     ],
 )
 def test_a_wrong_file_is_one_line_that_names_it(tmp_path: Path, text: str, line: str) -> None:
