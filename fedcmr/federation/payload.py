@@ -24,6 +24,14 @@ class Layout:
         }
         self.size = sum(int(np.prod(shape)) for shape in self.shapes.values())
 
+    def spans(self) -> dict[str, slice]:
+        """Return where the values of each name lie in the vector, in order."""
+        ends = np.cumsum([int(np.prod(shape)) for shape in self.shapes.values()]).tolist()
+        return {
+            name: slice(start, end)
+            for name, start, end in zip(self.shapes, [0, *ends], ends, strict=False)
+        }
+
     def digest(self) -> str:
         """Return the sha256 of the names and shapes, in hex."""
         return hashlib.sha256(json.dumps(self.shapes).encode()).hexdigest()
