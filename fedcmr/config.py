@@ -221,6 +221,38 @@ class EvaluationSettings(Settings):
     min_class_count: int = Field(10, ge=1, description="fewer of a class: 'suppressed'")
 
 
+class PrivacySettings(Settings):
+    """Differential privacy of the training patients; the unit is the patient."""
+
+    mechanism: Literal["none", "dp_sgd"] = "none"
+    noise_multiplier: float | None = Field(
+        None, ge=0.1, le=1000, description="standard deviation of the noise over max_grad_norm"
+    )
+    target_epsilon: float | None = Field(
+        None, gt=0.01, le=100, description="instead: what all planned rounds may spend at a site"
+    )
+    delta: float = Field(1e-5, ge=1e-12, lt=0.1, description="below 1 / patients of every site")
+    max_grad_norm: float = Field(1.0, gt=0, le=1e6, description="clip of one patient's gradient")
+    accountant: Literal["rdp", "prv"] = "rdp"
+    secure_random: bool = Field(
+        True, description="batches and noise from the system's generator, safe against guessing"
+    )
+
+    @property
+    def private(self) -> bool:
+        """Whether training patients are protected by noise."""
+        return self.mechanism != "none"
+
+    @model_validator(mode="after")
+    def _noise_belongs_to_a_mechanism(self) -> Self:
+        given = (self.noise_multiplier is not None) + (self.target_epsilon is not None)
+        if self.private and given != 1:
+            raise ValueError("dp_sgd needs either noise_multiplier or target_epsilon")
+        if not self.private and given:
+            raise ValueError("noise_multiplier and target_epsilon need mechanism: dp_sgd")
+        return self
+
+
 class Experiment(Settings):
     """One run, one YAML file."""
 
@@ -231,6 +263,28 @@ class Experiment(Settings):
     training: TrainingSettings = TrainingSettings()
     federation: FederationSettings = FederationSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
+    privacy: PrivacySettings = PrivacySettings()
+
+    @model_validator(mode="after")
+    def _private_weights_depend_on_noisy_steps_alone(self) -> Self:
+        if not self.privacy.private:
+            return self
+        if self.federation.select != "last":
+            raise ValueError(
+                "under dp_sgd set federation.select: last; a choice by validation would make the "
+                "weights depend on patients without noise"
+            )
+        if self.model.norm == "batch":
+            raise ValueError(
+                "under dp_sgd set model.norm: group; batch statistics would carry patients' values "
+                "out without noise"
+            )
+        if self.training.precision == "fp16":
+            raise ValueError(
+                "under dp_sgd set training.precision to auto, bf16 or fp32; the loss scale of fp16 "
+                "follows single patients"
+            )
+        return self
 
 
 def load_settings(path: Path, kind: type[SettingsT]) -> SettingsT:
