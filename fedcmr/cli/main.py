@@ -4,7 +4,7 @@ from typing import NoReturn
 
 import typer
 
-from fedcmr.cli import bench
+from fedcmr.cli import bench, drill
 from fedcmr.cli.demo import demo_command
 from fedcmr.cli.models import models_command
 from fedcmr.cli.phantom import phantom_command
@@ -25,6 +25,7 @@ app.command("predict")(predict_command)
 app.command("train")(train_command)
 app.command("models")(models_command)
 app.command("phantom")(phantom_command)
+app.add_typer(drill.app, name="drill", help="Faults on purpose: nothing may be lost.")
 app.add_typer(bench.app, name="bench", help="Measure; ratios of variants in one run.")
 
 
