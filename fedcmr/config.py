@@ -217,8 +217,14 @@ class EvaluationSettings(Settings):
     """Federated statistics: fixed histogram edges and the smallest cell that is printed."""
 
     bins: int = Field(64, ge=2, le=4096)
-    threshold: Literal["youden", "sensitivity_90"] = "youden"
+    threshold: Literal["youden", "sensitivity_90", "published"] = "youden"
+    published_threshold: float = Field(
+        0.44, gt=0, lt=1, description="operating point of a paper, reported beside the chosen ones"
+    )
     min_class_count: int = Field(10, ge=1, description="fewer of a class: 'suppressed'")
+    min_sites: int = Field(
+        2, ge=1, description="a group of fewer sites shows only if they allow results by site"
+    )
 
 
 class PrivacySettings(Settings):

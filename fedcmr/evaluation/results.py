@@ -113,7 +113,7 @@ class ReliabilityBin(Settings):
 
 
 class BrierParts(Settings):
-    """brier = reliability - resolution + uncertainty + within_bin (Murphy 1973; Stephenson 2008)."""
+    """brier = reliability - resolution + uncertainty + within_bin (Stephenson et al. 2008)."""
 
     brier: float
     reliability: float
