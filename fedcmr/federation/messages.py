@@ -1,36 +1,45 @@
 """Names on the wire: record keys and message types that both sides use."""
 
 ARRAYS = "arrays"
-"""ArrayRecord with the weight vector under WEIGHTS."""
+"""ArrayRecord with the weight vector under WEIGHTS, and OTHER where two are compared."""
 
 WEIGHTS = "weights"
+OTHER = "other"
 
 CONFIG = "config"
-"""ConfigRecord: EXPERIMENT and CONTRACT in every message to a site; ROUND or SPLIT where needed."""
+"""ConfigRecord: EXPERIMENT and CONTRACT in every message to a site; ROUND to train; to evaluate
+SPLIT and, where needed, EDGES (JSON list of inner edges) or CALIBRATE (JSON [intercept, slope])."""
 
 EXPERIMENT = "experiment"
 CONTRACT = "contract"
 ROUND = "round"
 SPLIT = "split"
+EDGES = "edges"
+CALIBRATE = "calibrate"
 
 METRICS = "metrics"
-"""MetricRecord of a train reply: EXAMPLES, LOSS, SECONDS, STEPS."""
+"""MetricRecord of a train reply: EXAMPLES, LOSS, SECONDS, STEPS; EPSILON under privacy."""
 
 EXAMPLES = "num-examples"
 LOSS = "loss"
 SECONDS = "seconds"
 STEPS = "steps"
+EPSILON = "epsilon"
 
 ANSWER = "answer"
 """ConfigRecord of a handshake or evaluation reply."""
 
 SUMS = "sums"
-"""JSON of additive evaluation sums, in ANSWER."""
+"""JSON of additive sums, in ANSWER: of an evaluation, a comparison or a calibration step."""
 
 COHORT = "cohort"
 """JSON of a Cohort, in ANSWER."""
 
+SURVEY = "survey"
+"""JSON of SurveySums, in ANSWER."""
+
 HANDSHAKE = "query.handshake"
+ASK_SURVEY = "query.survey"
 TRAIN = "train"
 EVALUATE = "evaluate"
 
