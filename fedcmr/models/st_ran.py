@@ -16,7 +16,7 @@ from fedcmr.models.layers.gate import Gate
 from fedcmr.models.layers.normalisation import StemNorm
 from fedcmr.models.layers.pooling import halve_plane
 from fedcmr.models.layers.residual import ResidualBlock, glorot_linear, projection
-from fedcmr.models.registry import register
+from fedcmr.models.registry import Count, register
 
 WIDTHS = (16, 16, 32, 64, 128)
 """Filters of the stem and of the four residual blocks; each block sees half the image before it."""
@@ -100,31 +100,46 @@ class StRan(nn.Module):
         return logits
 
 
-@register("s_cnn", published="0.90M", source=_PAPER, note="3x3x3 kernels only")
+def _counts(published: str) -> tuple[Count, Count]:
+    return (
+        Count(published),
+        Count("-", {"layout": "true_4d"}, "not published: depth is a kernel axis, not channels"),
+    )
+
+
+@register("s_cnn", task="scar", counts=_counts("0.90M"), source=_PAPER, note="3x3x3 kernels only")
 def s_cnn(settings: ModelSettings, preprocessing: Preprocessing) -> StRan:
     """Spatial kernels only."""
     return StRan(settings, preprocessing.slices, temporal=False)
 
 
-@register("t_cnn", published="0.38M", source=_PAPER, note="11 taps over time only")
+@register(
+    "t_cnn", task="scar", counts=_counts("0.38M"), source=_PAPER, note="11 taps over time only"
+)
 def t_cnn(settings: ModelSettings, preprocessing: Preprocessing) -> StRan:
     """Temporal kernels only."""
     return StRan(settings, preprocessing.slices, spatial=False)
 
 
-@register("st_cnn", published="1.38M", source=_PAPER, note="both kernels, no attention")
+@register(
+    "st_cnn", task="scar", counts=_counts("1.38M"), source=_PAPER, note="both kernels, no attention"
+)
 def st_cnn(settings: ModelSettings, preprocessing: Preprocessing) -> StRan:
     """Both kernels."""
     return StRan(settings, preprocessing.slices)
 
 
-@register("ast_cnn", published="1.42M", source=_PAPER, note="gates on convolutions")
+@register(
+    "ast_cnn", task="scar", counts=_counts("1.42M"), source=_PAPER, note="gates on convolutions"
+)
 def ast_cnn(settings: ModelSettings, preprocessing: Preprocessing) -> StRan:
     """Both kernels and a gate before each pair."""
     return StRan(settings, preprocessing.slices, attention=True)
 
 
-@register("st_ran", published="1.43M", source=_PAPER, note="gates on blocks, too")
+@register(
+    "st_ran", task="scar", counts=_counts("1.43M"), source=_PAPER, note="gates on blocks, too"
+)
 def st_ran(settings: ModelSettings, preprocessing: Preprocessing) -> StRan:
     """Both kernels, a gate before each pair and on each residual block."""
     return StRan(settings, preprocessing.slices, attention=True, residual_attention=True)

@@ -1,4 +1,8 @@
-"""Normalisation after the stem: statistics of one study (group) or of the batch (as published)."""
+"""Normalisation of convolutions: statistics of one sample (group) or of the batch (as published).
+
+Group is the federated default: running statistics of a batch differ by scanner, and differential
+privacy does not allow them. Both have the same number of parameters.
+"""
 
 from typing import Literal, TypeAlias
 
@@ -6,27 +10,38 @@ from torch import Tensor, nn
 
 from fedcmr.models.layers.channels import channels_first, channels_last
 
-StemNormalisation: TypeAlias = Literal["group", "batch"]
+Normalisation: TypeAlias = Literal["group", "batch"]
 
 EPSILON = 1e-3
-"""Keras' default, in every norm of the released code."""
+"""Keras' default, in every norm of the released code of ST-RAN and its comparators."""
+
+
+def group_norm(channels: int, epsilon: float = 1e-5) -> nn.GroupNorm:
+    """Return a GroupNorm of as many groups, at most 8, as divide the channels."""
+    groups = next(size for size in (8, 4, 3, 2, 1) if channels % size == 0)
+    return nn.GroupNorm(groups, channels, eps=epsilon)
+
+
+def normalisation(channels: int, kind: Normalisation, positions: int = 3) -> nn.Module:
+    """Return the norm of `(B, C, *positions)` for two or three axes of positions."""
+    if kind == "group":
+        return group_norm(channels)
+    return nn.BatchNorm3d(channels) if positions == 3 else nn.BatchNorm2d(channels)
+
+
+def keras_norm(channels: int, kind: Normalisation) -> nn.Module:
+    """Return the norm of `(B, C, *three positions)` with the constants of Keras."""
+    if kind == "group":
+        return group_norm(channels, EPSILON)
+    return nn.BatchNorm3d(channels, eps=EPSILON, momentum=0.01)
 
 
 class StemNorm(nn.Module):
-    """GroupNorm or BatchNorm over the channels of `(B, *positions, C)`.
+    """The norm over the channels of `(B, *positions, C)`."""
 
-    Group is the federated default: running statistics of a batch differ by scanner, and
-    differential privacy does not allow them.
-    """
-
-    def __init__(self, channels: int, kind: StemNormalisation) -> None:
+    def __init__(self, channels: int, kind: Normalisation) -> None:
         super().__init__()
-        self.norm: nn.Module
-        if kind == "group":
-            groups = next(size for size in (8, 4, 3, 2, 1) if channels % size == 0)
-            self.norm = nn.GroupNorm(groups, channels, eps=EPSILON)
-        else:
-            self.norm = nn.BatchNorm3d(channels, eps=EPSILON, momentum=0.01)
+        self.norm = keras_norm(channels, kind)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return `x` normalised, in its shape."""
