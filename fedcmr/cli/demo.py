@@ -8,8 +8,9 @@ from typing import Annotated, Any, Literal
 import typer
 from rich.console import Console
 
-from fedcmr.cli.demonstration import Demonstration, free_port
+from fedcmr.cli.demonstration import Demonstration
 from fedcmr.cli.results import print_results
+from fedcmr.drill.federation import free_port
 
 
 def demo_command(

@@ -3,9 +3,7 @@
 import hashlib
 import json
 import shutil
-import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +15,7 @@ from rich.console import Console
 
 from fedcmr.cli.shipped import shipped_experiment
 from fedcmr.config import Experiment, load_settings
+from fedcmr.drill.federation import script
 from fedcmr.errors import CheckFailed, ConfigurationError
 
 MARKER = ".fedcmr-demo"
@@ -196,16 +195,3 @@ class Demonstration:
         if done.returncode != 0:
             last = (done.stderr.strip().splitlines() or ["no message"])[-1]
             raise CheckFailed(f"`{name} {arguments[0]}` ended with {done.returncode}: {last}")
-
-
-def script(name: str) -> str:
-    """Return the path of a command of this installation."""
-    return str(Path(sys.executable).parent / name)
-
-
-def free_port() -> int:
-    """Return a TCP port of the loopback interface that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -3,9 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fedcmr_client.session import Session, open_session
-from processes import SMALL, noise_dataset
 
 from fedcmr.config import Experiment
+from fedcmr.drill.noise import SMALL, noise_dataset
 from fedcmr.errors import ConfigurationError, DataError, PolicyRefusal
 from fedcmr.federation.contract import contract
 

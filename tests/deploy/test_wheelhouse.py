@@ -8,8 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from processes import SMALL, Federation, call, noise_dataset
 from unit_files import DEPLOY, UNITS, command, environment
+
+from fedcmr.drill.federation import Federation, call
+from fedcmr.drill.noise import SMALL, noise_dataset
+from fedcmr.types import Split
 
 # The wheels come from pip's cache; a first download may take minutes.
 pytestmark = pytest.mark.timeout(900)
@@ -84,14 +87,17 @@ def test_a_site_from_the_wheelhouse_joins_as_its_unit_starts_it(
 ) -> None:
     federation = Federation(tmp_path)
     site = federation.add("one")
-    splits = {"train": 4, "validation": 4, "test": 4}
+    splits: dict[Split, int] = {"train": 4, "validation": 4, "test": 4}
     noise_dataset(site / "dataset", "a", splits=splits, seed=1, preprocessing=SMALL)
     settings = {
+        "name": "offline",
         "model": {"name": "s_cnn"},
+        "preprocessing": SMALL.model_dump(),
         "federation": {"rounds": 1, "quorum": 1, "site_wait_s": 120},
         "evaluation": {"min_class_count": 1},
     }
-    federation.write(settings).rename(federation.server / "experiment.yaml")
+    written = federation.write(settings)
+    experiment = written.rename(federation.server / "experiment.yaml")
     with (
         started("client", prefix, site, FEDCMR_SITE=site) as client,
         started("server", prefix, federation.server, FEDCMR_STATE=federation.server) as server,
@@ -101,4 +107,5 @@ def test_a_site_from_the_wheelhouse_joins_as_its_unit_starts_it(
         client.terminate()
         assert client.wait(timeout=60) == 0
     assert "round 1: trained 1 steps on 4 studies" in (site / "log").read_text("utf-8")
-    call(prefix / "bin" / "fedcmr", "verify", federation.release(), "--key", federation.public_key)
+    release = federation.release(experiment)
+    call(prefix / "bin" / "fedcmr", "verify", release, "--key", federation.public_key)

@@ -1,7 +1,8 @@
 from pathlib import Path
 
 import pytest
-from processes import Federation
+
+from fedcmr.drill.federation import Federation
 
 
 @pytest.fixture

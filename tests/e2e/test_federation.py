@@ -6,16 +6,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from processes import SMALL, Federation, call, noise_dataset, read_until
 from safetensors.torch import load_file
 
 from fedcmr.config import Experiment, load_settings
+from fedcmr.drill.federation import Federation, call
+from fedcmr.drill.noise import SMALL, noise_dataset
 from fedcmr.federation.payload import Layout
 from fedcmr.models.registry import build
 from fedcmr.release.layout import WEIGHTS
 
 SIZES = {"a": 6, "b": 10, "c": 4}
 ONE_STEP = {
+    "name": "test",
+    "preprocessing": SMALL.model_dump(),
     "model": {"name": "st_ran"},
     "training": {
         "optimizer": "sgd",
@@ -66,7 +69,7 @@ def test_one_federated_step_is_one_centralised_step_on_the_union(
     experiment = federation.write(ONE_STEP)
     with federation.clients(list(SIZES)):
         federation.run(experiment)
-    released = weights(federation.release())
+    released = weights(federation.release(experiment))
 
     union = tmp_path / "union"
     merge_datasets([federation.site(name) / "dataset" for name in SIZES], union)
@@ -105,8 +108,7 @@ def test_the_same_seed_gives_the_same_weights_twice(federation: Federation) -> N
         experiment = federation.write({**settings, "name": name})
         with federation.clients(list(SIZES)):
             federation.run(experiment)
-        [release] = (federation.server / "runs").glob(f"{name}-*/release")
-        found.append((release / WEIGHTS).read_bytes())
+        found.append((federation.release(experiment) / WEIGHTS).read_bytes())
     assert found[0] == found[1]
 
 
@@ -120,11 +122,11 @@ def test_a_killed_coordinator_goes_on_where_it_was(federation: Federation) -> No
     experiment = federation.write(settings)
     with federation.clients(list(SIZES)):
         with federation.serving(experiment) as server:
-            read_until(server, "round 2/4")
+            server.says("round 2/4")
             server.kill()
         printed = federation.run(experiment)
     assert "going on after round 2" in printed
-    provenance = json.loads((federation.release() / "provenance.json").read_text())
+    provenance = json.loads((federation.release(experiment) / "provenance.json").read_text())
     assert [entry["round"] for entry in provenance["history"]] == [1, 2, 3, 4]
     assert provenance["partial"] is False
     assert call("fedcmr-server", "run", experiment, "--state", federation.server, code=3)
@@ -145,13 +147,13 @@ def test_a_site_with_another_preprocessing_is_refused_by_name(federation: Federa
         federation.serving(experiment) as server,
         federation.clients(["other"]) as other,
     ):
-        printed = read_until(server, "other does not take part")
+        printed = server.says("other does not take part")
         with federation.clients(list(SIZES)):
-            assert server.wait(timeout=120) == 7
-        assert other["other"].poll() is None
+            server.ends_with(7)
+        assert other["other"].code() is None
     assert "other does not take part: preprocessing digest differs" in printed
     assert "ingest again with the experiment's file" in federation.log("other")
-    provenance = json.loads((federation.release() / "provenance.json").read_text())
+    provenance = json.loads((federation.release(experiment) / "provenance.json").read_text())
     assert provenance["partial"] is True
     [record] = [site for site in provenance["sites"] if site["name"] == "other"]
     assert "preprocessing digest differs" in record["rounds_missed"][0]["reason"]
@@ -162,7 +164,7 @@ def test_the_release_verifies_and_tells_who_took_part(federation: Federation) ->
     experiment = federation.write(ONE_STEP)
     with federation.clients(list(SIZES)):
         printed = federation.run(experiment)
-    release = federation.release()
+    release = federation.release(experiment)
     assert str(release) in printed
     call("fedcmr", "verify", release, "--key", federation.public_key)
     provenance = json.loads((release / "provenance.json").read_text())
@@ -193,7 +195,7 @@ def test_a_client_that_cannot_join_ends_with_5_and_one_line(
         options = ["--server", f"localhost:{federation.port}"]
     with nullcontext() if fault == "stopped" else federation.serving(experiment) as server:
         if server is not None:
-            read_until(server, "listening on")
+            server.says("listening on")
         printed = call("fedcmr-client", "start", "--site", folder, *options, code=5)
     assert printed.startswith("error: ")
     assert printed.count("\n") == 1

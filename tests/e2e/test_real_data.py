@@ -4,7 +4,7 @@ import csv
 import json
 from pathlib import Path
 
-from processes import Federation, call
+from fedcmr.drill.federation import Federation, call
 
 PREPROCESSING = {"slices": 10, "phases": 20, "spacing_mm": 2.5, "size": 32}
 EXPERIMENT = {
@@ -41,7 +41,7 @@ def test_real_patients_train_are_released_and_scored(
         add_site(federation, name, export / "dicom", export / "labels.csv", file)
     with federation.clients(["sunnybrook", "ge", "philips"]):
         federation.run(file)
-    release = federation.release()
+    release = federation.release(file)
     call("fedcmr", "verify", release, "--key", federation.public_key)
     sites = json.loads((release / "provenance.json").read_text())["sites"]
     trained = {site["name"]: site["examples"] for site in sites}
