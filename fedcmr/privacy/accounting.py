@@ -1,0 +1,143 @@
+"""What private steps cost: epsilon by Opacus' accountants, over any mixture of steps.
+
+Neighbours differ by one patient, added or removed. A step draws every patient with probability
+`sample_rate` and adds Gaussian noise of `noise_multiplier` times the clip to the sum of the drawn
+patients' clipped gradients (Abadi et al., CCS 2016). RDP is Mironov et al., arXiv:1908.10530; PRV
+is Gopi et al., NeurIPS 2021.
+"""
+
+import math
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal, TypeAlias
+
+import numpy as np
+from opacus.accountants import PRVAccountant, RDPAccountant
+from opacus.accountants.utils import get_noise_multiplier
+
+from fedcmr.config import Experiment
+from fedcmr.errors import ConfigurationError
+
+Accountant: TypeAlias = Literal["rdp", "prv"]
+
+LEAST_NOISE = 0.1
+"""Below it Opacus' series hardly converges, and nothing is private anyway."""
+RELATIVE_ERROR = 4e-4
+"""Of PRV's grid, against the epsilon that RDP bounds; its answer is an upper bound still."""
+FINEST_ERROR, COARSEST_ERROR = 2e-4, 1e-2
+"""A finer grid needs gigabytes; the coarsest is Opacus' default."""
+CALIBRATION = 1e-3
+"""How far below `target_epsilon` a calibrated run may end, relative."""
+
+
+@dataclass(frozen=True)
+class Spending:
+    """Equal private steps of one data set."""
+
+    noise_multiplier: float
+    """Standard deviation of the noise over the clip of one patient's gradient; from LEAST_NOISE."""
+    sample_rate: float
+    """Probability of every patient to be in a step, above 0, at most 1."""
+    steps: int
+
+    def __post_init__(self) -> None:
+        if not (
+            LEAST_NOISE <= self.noise_multiplier < math.inf
+            and 0 < self.sample_rate <= 1
+            and self.steps >= 0
+        ):
+            raise ValueError(f"no such spending: {self}")
+
+
+def epsilon(spendings: Iterable[Spending], delta: float, accountant: Accountant) -> float:
+    """Return epsilon of all spendings together at `delta`, in any order; inf when unbounded."""
+    steps: dict[tuple[float, float], int] = {}
+    for spending in spendings:
+        if spending.steps:
+            key = spending.noise_multiplier, spending.sample_rate
+            steps[key] = steps.get(key, 0) + spending.steps
+    history = [(*key, steps[key]) for key in sorted(steps)]
+    if not history:
+        return 0.0
+    bound = _rdp(history, delta)
+    if accountant == "rdp" or not math.isfinite(bound):
+        return bound
+    prv = PRVAccountant()
+    prv.history = history
+    with _quiet():
+        return float(prv.get_epsilon(delta, eps_error=_grid_error(bound)))
+
+
+def plan(experiment: Experiment, patients: int) -> Spending:
+    """Return what one round of a private experiment spends at a site, before it trains.
+
+    A round has `local_epochs` times ceil(patients / batch_size) steps. `target_epsilon` is
+    calibrated over all planned rounds.
+
+    Args:
+        experiment: with a privacy mechanism.
+        patients: with a labelled study to train on, at least one.
+
+    Raises:
+        ConfigurationError: delta is not below 1 / patients, or no noise reaches target_epsilon.
+    """
+    privacy, training = experiment.privacy, experiment.training
+    if privacy.delta >= 1 / patients:
+        raise ConfigurationError(
+            "privacy.delta is not below 1 / training patients of this site",
+            fix="ask the coordinator for a smaller delta",
+        )
+    rate = min(1.0, training.batch_size / patients)
+    steps = training.local_epochs * math.ceil(patients / training.batch_size)
+    noise = privacy.noise_multiplier
+    if noise is None:
+        assert privacy.target_epsilon is not None  # the settings' own check
+        total = steps * experiment.federation.rounds
+        noise = _calibrated(privacy.target_epsilon, privacy.delta, rate, total, privacy.accountant)
+    return Spending(noise, rate, steps)
+
+
+@lru_cache(maxsize=64)
+def _calibrated(
+    target: float, delta: float, rate: float, steps: int, accountant: Accountant
+) -> float:
+    try:
+        with _quiet():
+            noise = get_noise_multiplier(
+                target_epsilon=target,
+                target_delta=delta,
+                sample_rate=rate,
+                steps=steps,
+                accountant=accountant,
+                epsilon_tolerance=CALIBRATION * target,
+                eps_error=_grid_error(target),  # read by PRV alone
+            )
+    except ValueError:
+        raise ConfigurationError(
+            f"no noise keeps {steps} steps below epsilon {target:g}",
+            fix="raise privacy.target_epsilon or plan fewer rounds",
+        ) from None
+    return float(noise)
+
+
+def _grid_error(bound: float) -> float:
+    return min(max(RELATIVE_ERROR * bound, FINEST_ERROR), COARSEST_ERROR)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence log(1 - sample_rate) of a full batch and advice on orders: the bounds hold."""
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _rdp(history: list[tuple[float, float, int]], delta: float) -> float:
+    rdp = RDPAccountant()
+    rdp.history = history
+    with _quiet():
+        value = float(rdp.get_epsilon(delta))
+    return value if math.isfinite(value) else math.inf

@@ -1,0 +1,96 @@
+"""Epsilon against Opacus' accountants and against dp-accounting, an independent library."""
+
+from typing import Any
+
+import dp_accounting as dpa
+import pytest
+from dp_accounting.pld import PLDAccountant
+from dp_accounting.rdp import RdpAccountant
+from opacus.accountants import PRVAccountant, RDPAccountant
+
+from fedcmr.config import Experiment
+from fedcmr.errors import ConfigurationError
+from fedcmr.privacy.accounting import Accountant, Spending, epsilon, plan
+
+ONE_RUN = [Spending(1.0, 0.05, 100)] * 5
+TWO_RUNS = [Spending(1.5, 0.2, 60)] * 2 + [Spending(2.0, 0.05, 100), Spending(4.0, 1.0, 20)]
+FULL_BATCH = [Spending(4.0, 1.0, 50)]
+CASES = [(ONE_RUN, 1e-5), (TWO_RUNS, 1e-5), (FULL_BATCH, 1e-4)]
+
+
+def event(spendings: list[Spending]) -> dpa.DpEvent:
+    events = []
+    for part in spendings:
+        step = dpa.GaussianDpEvent(part.noise_multiplier)
+        if part.sample_rate < 1:
+            step = dpa.PoissonSampledDpEvent(part.sample_rate, step)
+        events.append(dpa.SelfComposedDpEvent(step, part.steps))
+    return dpa.ComposedDpEvent(events)
+
+
+def private(**privacy: Any) -> Experiment:
+    sections = {
+        "privacy": {"mechanism": "dp_sgd", "delta": 1e-4} | privacy,
+        "federation": {"rounds": 20, "select": "last"},
+        "training": {"batch_size": 16, "local_epochs": 2},
+    }
+    return Experiment.model_validate({"name": "private", **sections})
+
+
+@pytest.mark.parametrize(("spendings", "delta"), CASES)
+def test_epsilon_equals_opacus(spendings: list[Spending], delta: float) -> None:
+    history = [(part.noise_multiplier, part.sample_rate, part.steps) for part in spendings]
+    for name, accountant in (("rdp", RDPAccountant()), ("prv", PRVAccountant())):
+        accountant.history = list(history)
+        options = {"eps_error": 3e-3} if name == "prv" else {}
+        assert epsilon(spendings, delta, name) == pytest.approx(  # type: ignore[arg-type]  # a name
+            accountant.get_epsilon(delta, **options), rel=1e-3
+        )
+
+
+@pytest.mark.parametrize(("spendings", "delta"), CASES)
+def test_epsilon_equals_dp_accounting(spendings: list[Spending], delta: float) -> None:
+    rdp = RdpAccountant(RDPAccountant.DEFAULT_ALPHAS)
+    pld = PLDAccountant(value_discretization_interval=1e-4)
+    for name, oracle in (("rdp", rdp), ("prv", pld)):
+        oracle.compose(event(spendings))
+        assert epsilon(spendings, delta, name) == pytest.approx(  # type: ignore[arg-type]  # a name
+            oracle.get_epsilon(delta), rel=1e-3
+        )
+
+
+@pytest.mark.parametrize("accountant", ["rdp", "prv"])
+def test_order_and_grouping_do_not_matter(accountant: Accountant) -> None:
+    one = epsilon([Spending(2.0, 0.1, 30), Spending(3.0, 0.2, 10)], 1e-5, accountant)
+    parts = [Spending(3.0, 0.2, 4), Spending(2.0, 0.1, 30), Spending(3.0, 0.2, 6)]
+    assert epsilon(parts, 1e-5, accountant) == one
+    assert epsilon([*parts, Spending(2.0, 0.1, 1)], 1e-5, accountant) > one
+
+
+def test_nothing_spent_is_zero() -> None:
+    assert epsilon([], 1e-5, "prv") == 0.0
+    assert epsilon([Spending(1.0, 0.1, 0)], 1e-5, "rdp") == 0.0
+
+
+def test_a_round_has_the_steps_of_its_epochs() -> None:
+    assert plan(private(noise_multiplier=1.25), 50) == Spending(1.25, 16 / 50, 8)
+    assert plan(private(noise_multiplier=1.25), 10) == Spending(1.25, 1.0, 2)
+
+
+@pytest.mark.parametrize("accountant", ["rdp", "prv"])
+def test_target_epsilon_is_spent_by_all_rounds_together(accountant: Accountant) -> None:
+    spending = plan(private(target_epsilon=3.0, accountant=accountant), 50)
+    assert spending.sample_rate == 16 / 50
+    spent = epsilon([spending] * 20, 1e-4, accountant)
+    assert 3.0 * (1 - 2e-3) < spent <= 3.0 + 1e-3 * 3.0
+
+
+def test_delta_must_be_below_one_over_the_patients() -> None:
+    with pytest.raises(ConfigurationError, match="delta"):
+        plan(private(noise_multiplier=1.0, delta=1e-2), 100)
+
+
+def test_a_spending_that_cannot_be_is_refused() -> None:
+    for values in ((0.05, 0.5, 1), (1.0, 0.0, 1), (1.0, 1.5, 1), (1.0, 0.5, -1)):
+        with pytest.raises(ValueError, match="no such spending"):
+            Spending(*values)
