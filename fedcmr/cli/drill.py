@@ -27,7 +27,7 @@ def _drill() -> None:
 @app.command("crash")
 def crash_command(
     seeds: Annotated[int, typer.Option(min=1, help="Federations, one crash in each.")] = 20,
-    local_epochs: Annotated[int, typer.Option(min=1, help="Longer rounds with more.")] = 40,
+    local_epochs: Annotated[int, typer.Option(min=1, help="Longer rounds with more.")] = 8,
     out: Out = None,
     as_json: AsJson = False,
 ) -> None:
@@ -55,6 +55,44 @@ def crash_command(
         say(f"{len(crashes)} crashes: " + ", ".join(f"{k}: {v}" for k, v in summary.items()))
     if not all(crash.passed for crash in crashes):
         raise CheckFailed("a crash cost something", fix="give --out and read its logs")
+
+
+@app.command("network")
+def network_command(
+    cuts: Annotated[
+        list[float] | None, typer.Option("--cut", help="Seconds; may be given several times.")
+    ] = None,
+    out: Out = None,
+    as_json: AsJson = False,
+) -> None:
+    """Start one of seven sites late, take one away for two rounds, then cut off all of them.
+
+    Ends with 1 unless every site is accounted for in the release, and every cut shorter than the
+    deadline of its round cost nothing.
+
+    Example: fedcmr drill network --cut 1 --cut 60
+    """
+    from fedcmr.drill.network import NetworkDrill, attendance_line
+
+    with _folder(out) as folder:
+        drill = NetworkDrill(folder)
+        with drill.open():
+            sites = drill.attendance()
+            for site in sites:
+                _tell(attendance_line(site))
+            outages = drill.cuts(cuts or [], tell=_tell)
+    accounted = sum(site.accounted for site in sites)
+    if as_json:
+        found = {
+            "accounted": accounted,
+            "sites": [asdict(site) for site in sites],
+            "cuts": [asdict(cut) for cut in outages],
+        }
+        typer.echo(json.dumps(found, indent=2))
+    else:
+        say(f"{accounted} of {len(sites)} sites accounted for in the release")
+    if accounted < len(sites) or any(cut.missed or not cut.identical for cut in outages):
+        raise CheckFailed("the network cost something", fix="give --out and read its logs")
 
 
 @contextmanager

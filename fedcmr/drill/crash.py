@@ -140,7 +140,7 @@ class CrashDrill:
                 "model": {"name": "t_cnn"},
                 "preprocessing": SMALL.model_dump(),
                 "training": {
-                    "learning_rate": 1e-3,
+                    "learning_rate": 3e-4,
                     "batch_size": 4,
                     "local_epochs": self._local_epochs,
                 },
