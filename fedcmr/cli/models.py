@@ -25,12 +25,19 @@ def models_command(
     if as_json:
         typer.echo(json.dumps([asdict(row) for row in rows], indent=2))
         return
-    table = Table("model", "task", "published", "ours", "released", "as printed", "why")
+    table = Table("model", "published", "ours", "released", "as printed")
+    notes: dict[str, list[str]] = {}
     for row in rows:
-        switches = "".join(f"\n  {key}: {json.dumps(value)}" for key, value in row.switches.items())
+        switches = ", ".join(f"{key}: {json.dumps(value)}" for key, value in row.switches.items())
+        label = f"{row.name}\n  {switches}" if switches else row.name
         agrees = "-" if row.published == "-" else "equal" if row.equal else "differs"
         counts = f"{row.parameters:,}", f"{row.inference_parameters:,}"
-        table.add_row(row.name + switches, row.task, row.published, *counts, agrees, row.why)
+        table.add_row(label, row.published, *counts, agrees)
+        if row.why:
+            notes.setdefault(row.why, []).append(label.replace("\n  ", " "))
     console = Console(highlight=False)
     console.print(table)
-    console.print(f"published: {'; '.join(sorted({row.source for row in rows}))}")
+    for why, labels in notes.items():
+        console.print(f"{'; '.join(labels)}: {why}")
+    for source in sorted({row.source for row in rows}):
+        console.print(f"published in {source}")
