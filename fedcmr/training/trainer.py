@@ -130,19 +130,23 @@ class Trainer:
         for indices in self._world.share(batch).split(self._settings.micro_batch):
             if len(indices) == 0:  # fewer studies in the batch than processes
                 continue
-            x = self._task.input(samples.cines(indices))
-            if poses is not None:
-                x = apply_poses(x, poses[indices])
-            with torch.autocast(
-                x.device.type,
-                self._precision.autocast,
-                enabled=self._precision.autocast is not None,
-            ):
-                logits = self.model(x)
-            losses = self._task.loss(logits.float(), samples.targets[indices.to(x.device)])
+            losses = self._losses(samples, indices, poses)
             self.scaler.scale(losses.sum() / len(batch)).backward()
             total += losses.detach().sum()
         return total
+
+    def _losses(self, samples: Samples, indices: Tensor, poses: Tensor | None) -> Tensor:
+        """Return the loss of each study at `indices` (B,): (B,) float32."""
+        x = self._task.input(samples.cines(indices))
+        if poses is not None:
+            x = apply_poses(x, poses[indices])
+        with torch.autocast(
+            x.device.type,
+            self._precision.autocast,
+            enabled=self._precision.autocast is not None,
+        ):
+            logits = self.model(x)
+        return self._task.loss(logits.float(), samples.targets[indices.to(x.device)])
 
     def _update(self) -> None:
         if self._world.size > 1:

@@ -1,0 +1,68 @@
+"""Chance that nobody outside can repeat: who is in a step, and the noise on its sum."""
+
+import math
+import os
+import secrets
+
+import numpy as np
+import torch
+from torch import Generator, Tensor
+
+from fedcmr.types import DoubleArray
+
+SUMMANDS = 4
+"""Gaussians in one secure one, scaled: from their sum the low bits of any of them cannot be told
+(Holohan & Braghin, ESORICS 2021), which breaks the attack on floating-point noise."""
+AT_ONCE = 2**18
+"""Secure numbers drawn at once; bounds memory."""
+
+
+class Chance:
+    """Poisson draws and Gaussian noise.
+
+    Neither depends on an experiment's seed, which the coordinator knows.
+
+    Args:
+        secure: every number from the operating system's cryptographic generator. Otherwise from
+            PyTorch's generator, started with 64 bits of that one: faster, but not made to resist
+            somebody who sees a part of the numbers.
+    """
+
+    def __init__(self, *, secure: bool) -> None:
+        self._secure = secure
+        self._generator = Generator().manual_seed(secrets.randbits(63))
+
+    def chosen(self, count: int, rate: float) -> Tensor:
+        """Return the indices (K,) of those drawn from `count`, each with probability `rate`."""
+        if self._secure:
+            uniform = torch.from_numpy(_uniform(count))
+        else:
+            uniform = torch.rand(count, generator=self._generator, dtype=torch.float64)
+        return (uniform < rate).nonzero().flatten()
+
+    def normal(self, like: Tensor) -> Tensor:
+        """Return independent standard normal numbers of the shape, type and device of `like`."""
+        if not self._secure:
+            drawn = torch.randn(like.shape, generator=self._generator, dtype=like.dtype)
+            return drawn.to(like.device)
+        drawn = torch.empty(like.numel(), dtype=like.dtype)
+        for part in drawn.split(AT_ONCE):
+            part.copy_(torch.from_numpy(_normal(len(part))))
+        return drawn.view(like.shape).to(like.device)
+
+
+def _uniform(count: int) -> DoubleArray:
+    """Return uniform numbers in [0, 1) with 53 random bits, (count,)."""
+    words = np.frombuffer(os.urandom(8 * count), np.uint64)
+    return (words >> np.uint64(11)) * 2.0**-53
+
+
+def _normal(count: int) -> DoubleArray:
+    """Return standard normal numbers by Box and Muller (1958), (count,), summed as above."""
+    pairs = -(-count // 2)
+    radius = np.sqrt(-2 * np.log1p(-_uniform(SUMMANDS * pairs)))
+    angle = 2 * math.pi * _uniform(SUMMANDS * pairs)
+    both = np.concatenate((radius * np.cos(angle), radius * np.sin(angle)))
+    total: DoubleArray = both.reshape(2, SUMMANDS, pairs).sum(1).ravel()[:count]
+    total /= math.sqrt(SUMMANDS)
+    return total

@@ -1,0 +1,83 @@
+"""The training loop under DP-SGD: Poisson draws of patients instead of epochs over studies."""
+
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+from fedcmr.config import TrainingSettings
+from fedcmr.data.samples import Samples
+from fedcmr.errors import ConfigurationError
+from fedcmr.privacy.dp_sgd import DpSgd, PrivateGradient, patient_groups, refuse_mixing
+from fedcmr.privacy.noise import Chance
+from fedcmr.tasks.task import Task
+from fedcmr.training.trainer import Trainer, shuffled
+from fedcmr.training.world import World
+
+
+class PrivateTrainer(Trainer):
+    """A network whose steps are private; its one epoch has all steps of `privacy.spending`.
+
+    The first process draws patients and noise for all. A round that goes on after a kill draws
+    anew for the steps that are left: what was drawn before is in the weights, or never left.
+
+    Raises:
+        ConfigurationError: a layer mixes patients, or the precision is fp16.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        task: Task,
+        settings: TrainingSettings,
+        world: World,
+        privacy: DpSgd,
+        *,
+        step: int = 0,
+        proximal_mu: float = 0.0,
+    ) -> None:
+        refuse_mixing(model)
+        super().__init__(model, task, settings, world, step=step, proximal_mu=proximal_mu)
+        if self._precision.scaled:
+            raise ConfigurationError(
+                "fp16 needs a loss scale that follows single patients", fix="use fp32 under dp_sgd"
+            )
+        self._privacy = privacy
+        self._chance = Chance(secure=privacy.secure_random)
+        self._gradient = PrivateGradient(model.parameters(), privacy.max_grad_norm)
+
+    def epoch(self, samples: Samples, after_step: Callable[[], None] = lambda: None) -> float:
+        """Take the steps; return 0: the loss is the patients' and no noise protects it.
+
+        Raises:
+            DataError: an array cannot be read.
+        """
+        self.model.train()
+        patients = patient_groups(record.patient for record in samples.records)
+        spending = self._privacy.spending
+        for _ in range(self._batches, spending.steps):
+            self._add_gradients(samples, [patients[i] for i in self._draw(len(patients))])
+            noise = (self._chance, spending.noise_multiplier) if self._world.first else None
+            self._gradient.release(spending.sample_rate * len(patients), noise)
+            self._update()
+            self._batches += 1
+            after_step()
+        self._batches = 0
+        self.epochs += 1
+        return 0.0
+
+    def _draw(self, count: int) -> list[int]:
+        drawn = torch.zeros(count, device=self._world.device)
+        if self._world.first:
+            drawn[self._chance.chosen(count, self._privacy.spending.sample_rate)] = 1
+        self._world.add_up([drawn])
+        return self._world.share(drawn.nonzero().flatten()).tolist()
+
+    def _add_gradients(self, samples: Samples, patients: list[torch.Tensor]) -> None:
+        _, drawn = shuffled(len(samples), self._settings.seed, self.step)
+        poses = drawn if self._settings.augment == "flip_rotate" else None
+        for studies in patients:
+            for indices in studies.split(self._settings.micro_batch):
+                losses = self._losses(samples, indices, poses)
+                (losses.sum() / len(studies)).backward()
+            self._gradient.take()
