@@ -1,0 +1,156 @@
+"""The numbers behind every figure, as CSV files of the release."""
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+
+from fedcmr.evaluation.results import Estimate, GroupResult, Hidden, Metrics
+from fedcmr.release.groups import level_name, table_name
+from fedcmr.release.provenance import Provenance
+
+Cell = str | int | float | None
+Row = Sequence[Cell]
+
+_AUC = ("auc", "auc_low", "auc_high", "auc_bound")
+_RATES = ("sensitivity", "specificity", "ppv", "npv", "f1", "rule_out")
+
+
+def csv_tables(metrics: Metrics, provenance: Provenance) -> dict[str, str]:
+    """Return file name to text; every table is there, without rows where nothing was made."""
+    return {
+        "auc_by_group.csv": _auc_by_group(metrics),
+        "thresholds.csv": _thresholds(metrics),
+        "roc.csv": _roc(metrics),
+        "calibration.csv": _calibration(metrics),
+        "comparisons.csv": _comparisons(metrics),
+        "training.csv": _training(provenance),
+        "participation.csv": _participation(provenance),
+    }
+
+
+NAMES = (
+    "auc_by_group.csv",
+    "calibration.csv",
+    "comparisons.csv",
+    "participation.csv",
+    "roc.csv",
+    "thresholds.csv",
+    "training.csv",
+)
+"""Files that `csv_tables` gives, sorted."""
+
+
+def groups(metrics: Metrics) -> list[tuple[str, str, GroupResult | Hidden]]:
+    """Return (table, group, result) of all cases and of every stratum."""
+    return [
+        ("all", "all", metrics.overall),
+        *((table_name(s.by), level_name(s.level), s.result) for s in metrics.strata),
+    ]
+
+
+def _auc_by_group(metrics: Metrics) -> str:
+    rows: list[Row] = []
+    for table, group, result in groups(metrics):
+        if isinstance(result, str):
+            rows.append((table, group, result, result, *(result,) * 4))
+        else:
+            area = (*_ends(result.auc), result.auc.bound)
+            rows.append((table, group, result.n, result.positives, *area))
+    inside = metrics.within_site
+    for name, mean in (("inverse-variance mean", inside.fixed), ("random effects", inside.random)):
+        if isinstance(mean, Estimate):
+            rows.append(("inside sites", name, None, None, *_ends(mean), None))
+    return _csv(("table", "group", "n", "positives", *_AUC), rows)
+
+
+def _thresholds(metrics: Metrics) -> str:
+    header = (
+        *("table", "group", "threshold", "value"),
+        *("true_positive", "false_positive", "false_negative", "true_negative"),
+        *(f"{rate}{end}" for rate in _RATES for end in ("", "_low", "_high")),
+    )
+    values: dict[str, float] = {threshold.name: threshold.value for threshold in metrics.thresholds}
+    rows: list[Row] = []
+    for table, group, result in groups(metrics):
+        if isinstance(result, str):
+            rows.append((table, group, *(result,) * (len(header) - 2)))
+            continue
+        for at in result.at:
+            counts = at.counts
+            rows.append(
+                (
+                    *(table, group, at.threshold, values[at.threshold]),
+                    *(counts.true_positive, counts.false_positive),
+                    *(counts.false_negative, counts.true_negative),
+                    *(end for rate in _RATES for end in _ends(getattr(at, rate))),
+                )
+            )
+    return _csv(header, rows)
+
+
+def _roc(metrics: Metrics) -> str:
+    points = () if isinstance(metrics.roc, str) else metrics.roc
+    rows = [(p.threshold, *_ends(p.sensitivity), *_ends(p.false_positive_rate)) for p in points]
+    rate = "false_positive_rate"
+    sensitivity = ("sensitivity", "sensitivity_low", "sensitivity_high")
+    return _csv(("threshold", *sensitivity, rate, f"{rate}_low", f"{rate}_high"), rows)
+
+
+def _calibration(metrics: Metrics) -> str:
+    bins = () if isinstance(metrics.calibration, str) else metrics.calibration.bins
+    rows = [(b.low, b.high, b.n, b.positives, b.score, *_ends(b.observed)) for b in bins]
+    observed = ("observed", "observed_low", "observed_high")
+    return _csv(("low", "high", "n", "positives", "mean_score", *observed), rows)
+
+
+def _comparisons(metrics: Metrics) -> str:
+    rows = [
+        (
+            *(c.name, c.n, *_ends(c.auc), c.auc.bound, *_ends(c.other), c.other.bound),
+            *(*_ends(c.difference), c.p),
+        )
+        for c in metrics.comparisons
+    ]
+    other = tuple(f"other_{name}" for name in _AUC)
+    difference = ("difference", "difference_low", "difference_high")
+    return _csv(("other", "n", *_AUC, *other, *difference, "p"), rows)
+
+
+def _training(provenance: Provenance) -> str:
+    rows: list[Row] = []
+    for entry in provenance.history:
+        rows.append((entry.round, "all", None, entry.loss, entry.validation_loss, entry.seconds))
+        rows += [(entry.round, p.site, p.examples, p.loss, None, p.seconds) for p in entry.parts]
+    return _csv(("round", "site", "examples", "loss", "validation_loss", "seconds"), rows)
+
+
+def _participation(provenance: Provenance) -> str:
+    rows: list[Row] = []
+    for entry in provenance.history:
+        ended = None
+        if entry.finished is not None:
+            ended = (entry.finished - provenance.started).total_seconds()
+        for site in provenance.sites:
+            reasons = {missed.round: missed.reason for missed in site.rounds_missed}
+            if entry.round in reasons:
+                rows.append((entry.round, ended, site.name, "missed", reasons[entry.round]))
+            elif site.name in entry.sites:
+                rows.append((entry.round, ended, site.name, "contributed", None))
+    return _csv(("round", "ended_after_s", "site", "part", "reason"), rows)
+
+
+def _ends(estimate: Estimate | None) -> tuple[Cell, Cell, Cell]:
+    return (None,) * 3 if estimate is None else (estimate.value, estimate.low, estimate.high)
+
+
+def _csv(header: Sequence[str], rows: Iterable[Row]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows([_safe(cell) for cell in row] for row in rows)
+    return text.getvalue()
+
+
+def _safe(cell: Cell) -> Cell:
+    """Keep a word that came from a site from being taken for a formula by a spreadsheet."""
+    return f"'{cell}" if isinstance(cell, str) and cell[:1] in "=+-@" else cell
