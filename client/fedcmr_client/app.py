@@ -1,4 +1,4 @@
-"""The site's Flower ClientApp: handshake, train, evaluate."""
+"""The site's Flower ClientApp: handshake, survey, train, evaluate."""
 
 import logging
 from collections.abc import Callable
@@ -6,82 +6,94 @@ from collections.abc import Callable
 from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, MetricRecord, RecordDict
 from flwr.clientapp import ClientApp
 
+from fedcmr.data.record import SPLITS
 from fedcmr.data.store import Dataset
 from fedcmr.errors import DataError
 from fedcmr.federation import messages as wire
-from fedcmr.types import FloatArray, Split
+from fedcmr.survey.sums import survey
+from fedcmr.types import FloatArray
+from fedcmr_client.gate import Site
+from fedcmr_client.scorer import Scorer
 from fedcmr_client.session import Session, open_session
 
 log = logging.getLogger("fedcmr")
 
-EVALUATED: tuple[Split, ...] = ("validation", "test")
 
-
-def client_app(open_dataset: Callable[[], Dataset]) -> ClientApp:
+def client_app(site: Site, open_dataset: Callable[[], Dataset]) -> ClientApp:
     """Return the application that answers a coordinator from this site's data set.
 
     Args:
+        site: policy, ledgers and stored rounds.
         open_dataset: called once for every experiment, so that a new ingest is seen.
     """
     app = ClientApp()
-    sessions: dict[tuple[str, str], Session] = {}
+    sessions: dict[tuple[str, str], tuple[Session, Scorer]] = {}
 
-    def session(message: Message) -> Session:
+    def opened(message: Message) -> tuple[Session, Scorer]:
         config = message.content.config_records[wire.CONFIG]
         key = (str(config[wire.EXPERIMENT]), str(config[wire.CONTRACT]))
         if key not in sessions:
             sessions.clear()
-            sessions[key] = open_session(*key, open_dataset())
+            session = open_session(*key, open_dataset(), site)
+            sessions[key] = session, Scorer(session)
+        sessions[key][0].check()
         return sessions[key]
 
     @app.query("handshake")
     def handshake(message: Message, context: Context) -> Message:
-        opened = session(message)
-        cohort = opened.cohort()
+        sessions.clear()
+        session, _ = opened(message)
+        cohort = session.cohort()
         log.info(
             "accepted experiment %s (%s): %d studies to train on, %d to validate, %d to test",
-            opened.experiment.name,
-            opened.experiment.digest()[:12],
+            session.experiment.name,
+            session.run[:12],
             cohort.train,
             cohort.validation,
             cohort.test,
         )
-        answer = ConfigRecord({wire.COHORT: cohort.canonical_json()})
-        return Message(RecordDict({wire.ANSWER: answer}), reply_to=message)
+        return _answer(message, wire.COHORT, cohort.canonical_json())
+
+    @app.query("survey")
+    def answer_survey(message: Message, context: Context) -> Message:
+        session, _ = opened(message)
+        return _answer(message, wire.SURVEY, survey(session.dataset, session.task).to_json())
 
     @app.train()
     def train(message: Message, context: Context) -> Message:
         number = int(str(message.content.config_records[wire.CONFIG][wire.ROUND]))
-        update, result = session(message).train(_weights(message), number)
+        session, _ = opened(message)
+        done = session.train(_weights(message), number)
         log.info(
             "round %d: trained %d steps on %d studies in %.1f s, loss %.4f",
             number,
-            result.steps,
-            result.examples,
-            result.seconds,
-            result.loss,
+            done.result.steps,
+            done.result.examples,
+            done.result.seconds,
+            done.result.loss,
         )
         metrics = MetricRecord(
             {
-                wire.EXAMPLES: result.examples,
-                wire.STEPS: result.steps,
-                wire.LOSS: result.loss,
-                wire.SECONDS: result.seconds,
+                wire.EXAMPLES: done.result.examples,
+                wire.STEPS: done.result.steps,
+                wire.LOSS: done.result.loss,
+                wire.SECONDS: done.result.seconds,
             }
         )
-        arrays = ArrayRecord({wire.WEIGHTS: Array(update)})
+        if done.epsilon is not None:
+            metrics[wire.EPSILON] = done.epsilon
+        arrays = ArrayRecord({wire.WEIGHTS: Array(done.update)})
         content = RecordDict({wire.ARRAYS: arrays, wire.METRICS: metrics})
         return Message(content, reply_to=message)
 
     @app.evaluate()
     def evaluate(message: Message, context: Context) -> Message:
         asked = message.content.config_records[wire.CONFIG][wire.SPLIT]
-        split = next((known for known in EVALUATED if known == asked), None)
+        split = next((known for known in SPLITS if known == asked), None)
         if split is None:
             raise DataError(f"the coordinator asked for split {str(asked)[:20]!r}")
-        sums = session(message).evaluate(_weights(message), split)
-        answer = ConfigRecord({wire.SUMS: sums.to_json()})
-        return Message(RecordDict({wire.ANSWER: answer}), reply_to=message)
+        _, scorer = opened(message)
+        return _answer(message, wire.SUMS, scorer.evaluate(_weights(message), split).to_json())
 
     return app
 
@@ -89,3 +101,7 @@ def client_app(open_dataset: Callable[[], Dataset]) -> ClientApp:
 def _weights(message: Message) -> FloatArray:
     vector: FloatArray = message.content.array_records[wire.ARRAYS][wire.WEIGHTS].numpy()
     return vector
+
+
+def _answer(message: Message, name: str, text: str) -> Message:
+    return Message(RecordDict({wire.ANSWER: ConfigRecord({name: text})}), reply_to=message)

@@ -34,10 +34,7 @@ def load_site_key(path: Path) -> ec.EllipticCurvePrivateKey:
         ConfigurationError: the file is missing, readable by others, or no P-384 key.
     """
     try:
-        if path.stat().st_mode & 0o077:
-            raise ConfigurationError(
-                "others can read the site key", where=str(path), fix=f"chmod 600 {path}"
-            )
+        check_private(path)
         key = load_ssh_private_key(path.read_bytes(), password=None)
     except (OSError, ValueError):
         raise ConfigurationError(
@@ -65,3 +62,15 @@ def write_secret(path: Path, content: bytes) -> None:
 
 def _owner_only(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
+
+
+def check_private(path: Path) -> None:
+    """Refuse a key that others of this machine can read.
+
+    Raises:
+        ConfigurationError: they can.
+    """
+    if path.exists() and path.stat().st_mode & 0o077:
+        raise ConfigurationError(
+            f"others can read {path.name}", where=str(path), fix=f"chmod 600 {path}"
+        )

@@ -99,8 +99,8 @@ class Connection:
             request = GetRunRequest(node=self._node, run_id=run_id)
             return run_from_proto(self._client.GetRun(request).run).fab_hash
 
-    def send(self, reply: Message, seconds: float) -> int:
-        """Push a reply and return the number of content bytes that left.
+    def send(self, reply: Message, seconds: float) -> None:
+        """Push a reply.
 
         Args:
             reply: answer to a received message.
@@ -124,14 +124,14 @@ class Connection:
             push = make_push_object_fn_protobuf(
                 self._client.PushObject, self._node, reply.metadata.run_id, response.session_id
             )
-            sizes = []
+            push_objects(objects, push, object_ids_to_push=set(response.objects_to_push))
 
-            def count_and_push(object_id: str, content: bytes) -> None:
-                sizes.append(len(content))
-                push(object_id, content)
 
-            push_objects(objects, count_and_push, object_ids_to_push=set(response.objects_to_push))
-            return sum(sizes)
+def size(reply: Message) -> int:
+    """Return the bytes of a reply: envelope and all objects, before HTTP and TLS."""
+    bare = remove_content_from_message(reply) if reply.has_content() else reply
+    envelope: int = message_to_proto(bare).ByteSize()
+    return envelope + sum(len(item.deflate()) for item in get_all_nested_objects(reply).values())
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """One experiment at this site: accepted once, then kept in memory between messages."""
 
-from collections import Counter
+import hashlib
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,18 +10,17 @@ from torch import nn
 from fedcmr.config import Experiment, parse_json
 from fedcmr.data.store import Dataset
 from fedcmr.errors import DataError, PolicyRefusal
-from fedcmr.evaluation.sums import EvaluationSums, collect, levels
 from fedcmr.federation.cohort import Cohort
 from fedcmr.federation.contract import Contract, contract
+from fedcmr.federation.fedbn import with_own
 from fedcmr.federation.payload import Layout
 from fedcmr.models.registry import build
 from fedcmr.tasks.registry import Task, task
-from fedcmr.training.local import RoundResult, train_round
-from fedcmr.training.scoring import score
+from fedcmr.training.local import train_round
 from fedcmr.types import FloatArray, Split
-
-EVALUATIONS_PER_ROUND = 2
-"""One, and one more for rounds that are repeated after a fault."""
+from fedcmr_client.gate import Gate, Site
+from fedcmr_client.proposal import proposal
+from fedcmr_client.round_store import Finished
 
 
 @dataclass
@@ -28,104 +28,139 @@ class Session:
     """The network, the task and the data set that an accepted experiment works on."""
 
     experiment: Experiment
+    site: Site
     dataset: Dataset
     model: nn.Module
     task: Task
     layout: Layout = field(init=False)
-    evaluations: Counter[Split] = field(default_factory=Counter)
-    """How often each split was scored: every answer tells a little of the same patients."""
+    gate: Gate = field(init=False)
 
     def __post_init__(self) -> None:
         self.layout = Layout(self.model.state_dict())
+        self.gate = Gate(self.site, self.experiment, self.dataset, self.task)
+        self.run = self.experiment.digest()
 
     def cohort(self) -> Cohort:
-        """Count the labelled studies."""
+        """Count the labelled studies; patients to train on, under differential privacy."""
 
         def count(split: Split) -> int:
             records = self.dataset.subset(split)
             return sum(self.task.label(record) is not None for record in records)
 
+        trained = self.gate.patients.members
+        by_patient = self.experiment.privacy.private or not trained
         return Cohort(
-            train=count("train"),
+            train=len(trained) if by_patient else count("train"),
             validation=count("validation"),
             test=count("test"),
             phantom=self.dataset.manifest.phantom,
+            role=self.site.role,
+            results_by_site=self.site.policy.results_by_site,
         )
 
-    def train(self, weights: FloatArray, round_number: int) -> tuple[FloatArray, RoundResult]:
-        """Train one local round from the weights (P,) and return the new ones.
+    def check(self) -> None:
+        """Check that the site's policy and people still allow the experiment.
 
         Raises:
-            DataError: the weights do not fit, or training made a value that is not finite.
-            PolicyRefusal: the experiment has no such round.
+            PolicyRefusal: they do not.
         """
-        if not 1 <= round_number <= self.experiment.federation.rounds:
+        self.gate.check(
+            lambda: proposal(
+                self.experiment, self.gate, self.site.policy, self.cohort(), self.layout.size
+            )
+        )
+
+    def train(self, weights: FloatArray, round_number: int) -> Finished:
+        """Train one local round from the weights (P,), or return it where that was done already.
+
+        A round that a kill interrupted goes on from its last step and is not paid for again.
+
+        Raises:
+            DataError: the weights do not fit, training made a value that is not finite, or the
+                stored round is damaged.
+            PolicyRefusal: the experiment has no such round, or all of its rounds were trained.
+            BudgetExhausted: the round would exceed the privacy budget.
+        """
+        if self.site.role == "validate":
+            raise PolicyRefusal("this site only validates")
+        rounds = self.experiment.federation.rounds
+        if not 1 <= round_number <= rounds:
             raise PolicyRefusal(f"the accepted experiment has no round {round_number}")
-        self._load(weights)
-        settings = self.experiment.training
+        self.layout.check(weights)
+        fingerprint = self._fingerprint(weights, round_number)
+        store = self.site.rounds
+        if (finished := store.finished(fingerprint)) is not None:
+            return finished
+        if not store.begun(fingerprint):
+            if self.site.outbound.sent(self.run, "train") >= rounds:
+                raise PolicyRefusal(f"this site has trained all {rounds} rounds of the experiment")
+            self.gate.pay(round_number)
+            store.begin(fingerprint)
+        finished = self._trained(weights, round_number)
+        store.finish(fingerprint, self.run, finished)
+        return finished
+
+    def load(self, weights: FloatArray) -> None:
+        """Put weights (P,) into the network.
+
+        Raises:
+            DataError: they do not fit.
+        """
+        self.model.load_state_dict(self.layout.unpack(weights), strict=False)
+
+    def _trained(self, weights: FloatArray, round_number: int) -> Finished:
+        settings, federation = self.experiment.training, self.experiment.federation
+        own = self.site.rounds.last_of(self.run) if federation.strategy == "fedbn" else None
+        self.load(weights if own is None else with_own(weights, own, self.model))
+        batches = -(-self.cohort().train // settings.batch_size)
         result = train_round(
             self.model,
             self.task,
             self.dataset,
             settings,
-            start_step=(round_number - 1) * self._steps_per_round(),
+            start_step=(round_number - 1) * settings.local_epochs * batches,
             epochs=settings.local_epochs,
-            proximal_mu=self.experiment.federation.proximal_mu,
+            proximal_mu=federation.proximal_mu,
+            resume=self.site.rounds.resume,
         )
         update = self.layout.pack(self.model.state_dict())
-        if not np.isfinite(update).all():
+        if not (np.isfinite(update).all() and math.isfinite(result.loss)):
             raise DataError("training diverged", fix="ask for a lower learning_rate")
-        return update, result
+        return Finished(update, result, self.gate.spent())
 
-    def evaluate(self, weights: FloatArray, split: Split) -> EvaluationSums:
-        """Score a split with the weights (P,) and return additive sums.
-
-        Raises:
-            DataError: the weights do not fit.
-            PolicyRefusal: the split was scored more often than the experiment needs.
-        """
-        self.evaluations[split] += 1
-        if self.evaluations[split] > EVALUATIONS_PER_ROUND * self.experiment.federation.rounds + 1:
-            raise PolicyRefusal(f"the {split} split was evaluated often enough for this experiment")
-        self._load(weights)
-        scores = score(self.model, self.task, self.dataset, split)
-        return collect(
-            scores.labels,
-            scores.scores,
-            [levels(record) for record in scores.records],
-            bins=self.experiment.evaluation.bins,
-        )
-
-    def _load(self, weights: FloatArray) -> None:
-        self.model.load_state_dict(self.layout.unpack(weights), strict=False)
-
-    def _steps_per_round(self) -> int:
-        settings = self.experiment.training
-        batches = -(-self.cohort().train // settings.batch_size)
-        return settings.local_epochs * batches
+    def _fingerprint(self, weights: FloatArray, round_number: int) -> str:
+        whole = hashlib.sha256(f"{self.run} {round_number} {self.dataset.digest()}".encode())
+        whole.update(np.ascontiguousarray(weights).data)
+        return whole.hexdigest()
 
 
-def open_session(experiment_json: str, contract_json: str, dataset: Dataset) -> Session:
+def open_session(experiment_json: str, contract_json: str, dataset: Dataset, site: Site) -> Session:
     """Accept an experiment for this data set, or refuse it by name.
 
     Raises:
         ConfigurationError: the experiment has a key or value that this version does not know.
-        PolicyRefusal: version, code, experiment, preprocessing or network differ.
+        PolicyRefusal: version, code, experiment, preprocessing or network differ, the site's
+            policy does not allow the experiment, or nobody has approved it.
         DataError: no study is labelled for the task.
+        BudgetExhausted: the privacy budget does not reach for the run.
     """
     experiment = parse_json(experiment_json, Experiment, where="the coordinator's experiment")
+    if experiment.canonical_json() != experiment_json:
+        raise PolicyRefusal("the experiment is not in its canonical form, which its digest names")
     theirs = parse_json(contract_json, Contract, where="the coordinator's contract")
     ours = contract(experiment, dataset.manifest.preprocessing_digest)
     if differences := theirs.differences(ours):
         raise PolicyRefusal("; ".join(differences), fix=_remedy(differences[0]))
     model = build(experiment.model, experiment.preprocessing)
-    session = Session(experiment, dataset, model, task(experiment.task))
+    session = Session(experiment, site, dataset, model, task(experiment.task))
     cohort = session.cohort()
     if not cohort.train + cohort.validation + cohort.test:
         raise DataError(
             f"no study of this site is labelled for the task {experiment.task}",
             fix="ingest again with labels",
         )
+    session.check()
+    session.gate.check_budget()
     return session
 
 

@@ -3,13 +3,17 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import AfterValidator, Field
 
 from fedcmr.config import Settings, load_settings
 from fedcmr.errors import ConfigurationError
 from fedcmr.federation.address import Address
+from fedcmr.privacy.policy import Policy
+
+Role: TypeAlias = Literal["train", "validate"]
+"""validate: the site never trains; its patients are only scored."""
 
 SITE_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 
@@ -24,6 +28,7 @@ class SiteSettings(Settings):
     """Content of site.yaml; paths are relative to its folder."""
 
     name: str = Field(pattern=f"^{SITE_NAME.pattern}$")
+    role: Role = "train"
     server: Address = Field(description="host:port of the coordinator")
     ca: Path = Path("ca.pem")
     dataset: Path = Path("dataset")
@@ -31,6 +36,7 @@ class SiteSettings(Settings):
     health: Annotated[Address, AfterValidator(_loopback)] | None = Field(
         None, description="host:port of the gRPC health server"
     )
+    policy: Policy = Policy()
 
 
 @dataclass(frozen=True)
@@ -59,6 +65,26 @@ class SiteFolder:
     def pseudonym_key(self) -> Path:
         """Key of the pseudonyms, which never leaves the site."""
         return self.path / "pseudonym.key"
+
+    @property
+    def outbound(self) -> Path:
+        """A line for every message that left."""
+        return self.path / "ledger" / "outbound.jsonl"
+
+    @property
+    def budget(self) -> Path:
+        """A line for every private step that was paid for."""
+        return self.path / "ledger" / "budget.jsonl"
+
+    @property
+    def approvals(self) -> Path:
+        """A file for every experiment that was seen."""
+        return self.path / "approvals"
+
+    @property
+    def round(self) -> Path:
+        """The round in flight and the last finished one."""
+        return self.path / "round"
 
     @property
     def lock(self) -> Path:

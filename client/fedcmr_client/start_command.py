@@ -12,6 +12,7 @@ from fedcmr.cli.run import end_on_sigterm
 from fedcmr.config import parse_settings
 from fedcmr.data.store import open_dataset
 from fedcmr.federation.address import check_free
+from fedcmr_client.keys import check_private
 from fedcmr_client.settings import SiteFolder, SiteSettings, open_site
 
 log = logging.getLogger("fedcmr")
@@ -37,9 +38,10 @@ def start_command(
         bool, typer.Option("--wait", help="Keep trying when the first connection fails.")
     ] = False,
 ) -> None:
-    """Join the federation: accept experiments, train, send weights and counts.
+    """Join the federation: train what this site's policy and people allow, send weights and counts.
 
-    Outbound traffic only, to one port. Ends with 5 when the coordinator cannot be joined.
+    Outbound traffic only, to one port. A new run is shown and waits for `fedcmr-client approve`.
+    Ends with 5 when the coordinator cannot be joined, with 6 when the privacy budget is used up.
 
     Example: fedcmr-client start --site /var/lib/fedcmr
     """
@@ -56,6 +58,7 @@ def start_command(
     folder = SiteFolder(folder.path, parse_settings(data, SiteSettings, where="options of start"))
     if folder.settings.health is not None:
         check_free(folder.settings.health)
+    check_private(folder.pseudonym_key)
     open_dataset(folder.dataset)  # a wrong path ends here, before anything is sent
     with only_one(folder.lock):
         _work(folder, wait)
@@ -70,17 +73,15 @@ def _work(folder: SiteFolder, wait: bool) -> None:
     from flwr.supercore.grpc_health import run_health_server_grpc_no_tls
 
     from fedcmr_client.app import client_app
+    from fedcmr_client.gate import site_of
     from fedcmr_client.worker import Worker
 
     logging.getLogger("flwr").setLevel(logging.WARNING)
     if settings.threads is not None:
         torch.set_num_threads(settings.threads)
-    worker = Worker(
-        settings.server,
-        folder.ca,
-        folder.site_key,
-        client_app(lambda: open_dataset(folder.dataset)),
-    )
+    site = site_of(folder)
+    app = client_app(site, lambda: open_dataset(folder.dataset))
+    worker = Worker(settings.server, folder.ca, folder.site_key, app, site)
     health = run_health_server_grpc_no_tls(settings.health) if settings.health else None
     try:
         worker.work(wait=wait)

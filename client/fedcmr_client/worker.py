@@ -10,8 +10,12 @@ from flwr.clientapp import ClientApp
 from flwr.common.constant import ErrorCode
 
 from fedcmr.errors import FedcmrError, NetworkError, PolicyRefusal
+from fedcmr.privacy.budget import BudgetExhausted
+from fedcmr_client.failures import GpuFailed, fault_of
+from fedcmr_client.gate import Site
 from fedcmr_client.keys import load_site_key
-from fedcmr_client.link import Connection, connect
+from fedcmr_client.link import Connection, connect, size
+from fedcmr_client.outbox import kind_of, outgoing
 
 log = logging.getLogger("fedcmr")
 
@@ -25,11 +29,12 @@ LAST_RETRY_S = 30.0
 class Worker:
     """Answers the coordinator's messages with a ClientApp."""
 
-    def __init__(self, server: str, ca: Path, key: Path, app: ClientApp) -> None:
+    def __init__(self, server: str, ca: Path, key: Path, app: ClientApp, site: Site) -> None:
         self._server = server
         self._ca = ca
         self._key = load_site_key(key)
         self._app = app
+        self._site = site
         self._runs_without_code: set[int] = set()
         self.stop = threading.Event()
         """Ends `work` from another thread."""
@@ -42,6 +47,9 @@ class Worker:
 
         Raises:
             NetworkError: the first connection failed and `wait` is not set.
+            BudgetExhausted: the privacy budget did not reach; the coordinator was told.
+            GpuFailed: only a new process can use the GPU; the coordinator was told.
+            DataError: the outbound ledger cannot be written, so that nothing may leave.
         """
         retry_s = 1.0
         while not self.stop.is_set():
@@ -60,6 +68,9 @@ class Worker:
     def _serve(self, connection: Connection) -> None:
         pause_s = FIRST_PAUSE_S
         while not self.stop.is_set():
+            if self._site.approvals.approved_meanwhile():
+                log.info("a run was approved: connecting anew, so that it is offered again")
+                return
             message = connection.receive()
             if message is None:
                 self.stop.wait(pause_s)
@@ -67,27 +78,39 @@ class Worker:
                 continue
             pause_s = FIRST_PAUSE_S
             start = time.monotonic()
-            reply = self._answer(connection, message)
-            sent = connection.send(reply, time.monotonic() - start)
-            kind = "a refusal" if reply.has_error() else f"the answer to {_kind(message)}"
-            log.info("sent %s, %.2f MB", kind, sent / 1e6)
+            reply, problem = self._answer(connection, message)
+            note = outgoing(message, reply, size(reply))
+            self._site.outbound.write(note)
+            connection.send(reply, time.monotonic() - start)
+            kind = "a refusal" if reply.has_error() else f"the answer to {note.kind}"
+            log.info("sent %s, %.2f MB", kind, note.bytes / 1e6)
+            if isinstance(problem, BudgetExhausted | GpuFailed):
+                raise problem
 
-    def _answer(self, connection: Connection, message: Message) -> Message:
+    def _answer(
+        self, connection: Connection, message: Message
+    ) -> tuple[Message, FedcmrError | None]:
         run_id = message.metadata.run_id
         context = Context(run_id, connection.node_id, {}, RecordDict(), {})
         try:
             self._refuse_code(connection, run_id)
-            return self._app(message, context)
+            return self._app(message, context), None
         except NetworkError:
             raise
         except FedcmrError as error:
-            log.error("refused %s: %s", _kind(message), error)
-            return Message(Error(ErrorCode.MOD_FAILED_PRECONDITION, error.what), reply_to=message)
-        except Exception:
-            # What an unforeseen error says may name files or values of this site.
-            log.exception("could not answer %s", _kind(message))
-            reason = "internal error; its text stays in the site's log"
-            return Message(Error(ErrorCode.CLIENT_APP_RAISED_EXCEPTION, reason), reply_to=message)
+            problem = error
+        except Exception as error:
+            fault = fault_of(error)
+            if fault is None:
+                # What an unforeseen error says may name files or values of this site.
+                log.exception("could not answer %s", kind_of(message))
+                reason = "internal error; its text stays in the site's log"
+                code = ErrorCode.CLIENT_APP_RAISED_EXCEPTION
+                return Message(Error(code, reason), reply_to=message), None
+            problem = fault
+        log.error("refused %s: %s", kind_of(message), problem)
+        refusal = Error(ErrorCode.MOD_FAILED_PRECONDITION, problem.what)
+        return Message(refusal, reply_to=message), problem
 
     def _refuse_code(self, connection: Connection, run_id: int) -> None:
         if run_id in self._runs_without_code:
@@ -97,7 +120,3 @@ class Worker:
                 f"the run brings a code bundle ({bundle[:12]}); this site runs installed code only"
             )
         self._runs_without_code.add(run_id)
-
-
-def _kind(message: Message) -> str:
-    return message.metadata.message_type.partition(".")[2] or message.metadata.message_type

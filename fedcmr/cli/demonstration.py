@@ -143,6 +143,10 @@ class Demonstration:
             experiment: YAML file.
             options: more of `fedcmr-server run`.
         """
+        digest = load_settings(experiment, Experiment).digest()
+        for name in self.names:
+            self.run("fedcmr-client", "approve", digest, "--site", self.site(name))
+        self.say(f"every site approved the experiment {digest[:12]}")
         with self._clients():
             command = [script("fedcmr-server"), "run", experiment, "--state", self.server, "--json"]
             with subprocess.Popen(

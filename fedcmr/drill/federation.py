@@ -95,6 +95,8 @@ class Federation:
         folder, ca = self.site(name), self.server / "pki" / "ca.pem"
         address = server or f"127.0.0.1:{self.port}"
         call("fedcmr-client", "init", folder, "--name", name, "--server", address, "--ca", ca)
+        with (folder / "site.yaml").open("a", encoding="utf-8") as settings:
+            settings.write("policy: {approval: auto}\n")
         if enrol:
             key = folder / "site_key.pub"
             call("fedcmr-server", "enrol", "--state", self.server, name, key)

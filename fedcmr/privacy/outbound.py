@@ -8,7 +8,7 @@ import datetime as dt
 import hashlib
 import json
 import math
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -51,7 +51,7 @@ class OutboundLedger:
     """
 
     def __init__(self, path: Path) -> None:
-        self._sent: Counter[tuple[str, str, str | None]] = Counter()
+        self._sent: defaultdict[tuple[str, str, str | None], set[str]] = defaultdict(set)
         self._chain = Chain(path, self._count)
 
     def write(self, message: Outgoing) -> None:
@@ -82,11 +82,11 @@ class OutboundLedger:
         self._count(entry)
 
     def sent(self, run: str, kind: str, split: str | None = None) -> int:
-        """Return how many messages of a kind have left for a run, ever."""
-        return self._sent[run, kind, split]
+        """Return how many different messages of a kind have left for a run, ever."""
+        return len(self._sent[run, kind, split])
 
     def _count(self, entry: Entry) -> None:
-        self._sent[entry["run"], entry["kind"], entry["split"]] += 1
+        self._sent[entry["run"], entry["kind"], entry["split"]].add(entry["digest"])
 
 
 def _tensor(name: str, array: NDArray[Any]) -> dict[str, object]:

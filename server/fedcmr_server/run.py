@@ -63,6 +63,7 @@ def run_experiment(server: ServerFolder, experiment: Experiment) -> Outcome:
         link.run(),
     ):
         log.info("listening on %s for experiment %s", server.settings.listen, experiment.name)
+        log.info("sites approve it by its digest, %s", experiment.digest())
         rounds = Rounds(
             experiment, folder, link, lambda link: _admit(link, server.sites, unreadable)
         )

@@ -37,7 +37,7 @@ def test_a_secret_is_never_overwritten(tmp_path: Path) -> None:
 def test_a_key_that_others_can_read_is_refused(tmp_path: Path) -> None:
     make_site_key(tmp_path / "site_key")
     (tmp_path / "site_key").chmod(0o640)
-    with pytest.raises(ConfigurationError, match=r"others can read the site key.*chmod 600"):
+    with pytest.raises(ConfigurationError, match=r"others can read site_key.*chmod 600"):
         load_site_key(tmp_path / "site_key")
 
 

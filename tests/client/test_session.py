@@ -2,86 +2,189 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fedcmr_client import session as session_module
+from fedcmr_client.scorer import EVALUATIONS_PER_ROUND, FINAL_EVALUATIONS, Scorer
 from fedcmr_client.session import Session, open_session
+from site_files import AUTO, EXPERIMENT, PRIVATE, SPLITS, accept, make_site, opened, start
 
 from fedcmr.config import Experiment
+from fedcmr.data.store import open_dataset
 from fedcmr.drill.noise import SMALL, noise_dataset
 from fedcmr.errors import ConfigurationError, DataError, PolicyRefusal
 from fedcmr.federation.contract import contract
-
-EXPERIMENT = Experiment.model_validate(
-    {
-        "name": "test",
-        "model": {"name": "t_cnn"},
-        "preprocessing": SMALL.model_dump(),
-        "training": {"batch_size": 2, "learning_rate": 1e-3},
-        "federation": {"rounds": 2, "quorum": 1},
-    }
-)
-SPLITS = {"train": 4, "validation": 2, "test": 3}
+from fedcmr.privacy.budget import BudgetExhausted
+from fedcmr.privacy.outbound import Outgoing
 
 
 @pytest.fixture
 def session(tmp_path: Path) -> Session:
-    dataset = noise_dataset(tmp_path, "a", splits=SPLITS, seed=0, preprocessing=SMALL)
-    return open_session(EXPERIMENT.canonical_json(), contract(EXPERIMENT).canonical_json(), dataset)
+    return accept(make_site(tmp_path))
+
+
+def count_trainings(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Count calls of the real training."""
+    calls, real = [], session_module.train_round
+
+    def counted(*args: object, **kwargs: object) -> object:
+        calls.append(1)
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(session_module, "train_round", counted)
+    return calls
 
 
 def test_the_cohort_counts_labelled_studies(session: Session) -> None:
-    assert session.cohort().model_dump() == SPLITS | {"phantom": True}
+    told = {"phantom": True, "role": "train", "results_by_site": True}
+    assert session.cohort().model_dump() == SPLITS | told
 
 
-def test_a_round_changes_the_weights_and_repeats_to_the_bit(session: Session) -> None:
-    start = session.layout.pack(session.model.state_dict())
-    one, result = session.train(start, 1)
-    again, _ = session.train(start, 1)
-    other, _ = session.train(start, 2)
-    assert result.examples == SPLITS["train"]
-    assert result.steps == 2
-    assert np.array_equal(one, again)
-    assert not np.array_equal(one, start)
-    assert not np.array_equal(one, other)  # another order of studies
+def test_a_site_that_validates_never_trains(tmp_path: Path) -> None:
+    policy = AUTO.model_copy(update={"results_by_site": False})
+    session = accept(make_site(tmp_path, policy, role="validate"))
+    cohort = session.cohort()
+    assert (cohort.train, cohort.test, cohort.role) == (0, SPLITS["test"], "validate")
+    assert cohort.results_by_site is False
+    with pytest.raises(PolicyRefusal, match="only validates"):
+        session.train(start(session), 1)
+    assert Scorer(session).evaluate(start(session), "test").overall.n == SPLITS["test"]
+
+
+def test_a_round_changes_the_weights_and_repeats_to_the_bit(
+    session: Session, tmp_path: Path
+) -> None:
+    weights = start(session)
+    one = session.train(weights, 1)
+    other = session.train(weights, 2).update
+    again = accept(make_site(tmp_path / "elsewhere")).train(weights, 1).update
+    assert one.result.examples == SPLITS["train"]
+    assert one.result.steps == 2
+    assert one.epsilon is None
+    assert np.array_equal(one.update, again)
+    assert not np.array_equal(one.update, weights)
+    assert not np.array_equal(one.update, other)  # another order of studies
+
+
+def test_a_finished_round_is_answered_again_without_training(
+    session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls, weights = count_trainings(monkeypatch), start(session)
+    first = session.train(weights, 1)
+    later = accept(make_site(tmp_path)).train(weights, 1)  # after a restart
+    assert calls == [1]
+    assert np.array_equal(first.update, later.update)
+    assert first.result == later.result
+    session.train(first.update, 1)
+    assert calls == [1, 1]
+
+
+def test_a_damaged_stored_round_is_refused_with_what_to_delete(
+    session: Session, tmp_path: Path
+) -> None:
+    weights = start(session)
+    session.train(weights, 1)
+    path = tmp_path / "round" / "update.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-20] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"update\.safetensors.*delete it"):
+        session.train(weights, 1)
 
 
 def test_sums_cover_the_split(session: Session) -> None:
-    weights = session.layout.pack(session.model.state_dict())
-    assert session.evaluate(weights, "test").overall.n == SPLITS["test"]
+    assert Scorer(session).evaluate(start(session), "test").overall.n == SPLITS["test"]
 
 
 @pytest.mark.parametrize("number", [0, 3, -1])
 def test_a_round_that_was_not_agreed_is_refused(session: Session, number: int) -> None:
     with pytest.raises(PolicyRefusal, match=f"no round {number}"):
-        session.train(session.layout.pack(session.model.state_dict()), number)
+        session.train(start(session), number)
 
 
-def test_a_split_cannot_be_asked_for_ever(session: Session) -> None:
-    weights = session.layout.pack(session.model.state_dict())
-    for _ in range(5):
-        session.evaluate(weights, "test")
+def leave(session: Session, kind: str, split: str | None, times: int) -> None:
+    for number in range(times):
+        message = Outgoing(session.run, "test", kind, 1, split=split, texts={"n": str(number)})
+        session.site.outbound.write(message)
+
+
+def test_each_round_is_trained_once_even_after_restarts(session: Session, tmp_path: Path) -> None:
+    leave(session, "train", None, 2)
+    with pytest.raises(PolicyRefusal, match="has trained all 2 rounds"):
+        accept(make_site(tmp_path)).train(start(session), 1)
+
+
+def test_a_split_cannot_be_asked_for_ever_even_after_restarts(
+    session: Session, tmp_path: Path
+) -> None:
+    most = EVALUATIONS_PER_ROUND * EXPERIMENT.federation.rounds + FINAL_EVALUATIONS
+    leave(session, "evaluate", "test", most - 1)
+    leave(session, "evaluate", "test", most - 1)  # word for word: tells nothing new
+    Scorer(session).evaluate(start(session), "test")
+    leave(session, "evaluate", "test", most)
+    again = Scorer(accept(make_site(tmp_path)))
     with pytest.raises(PolicyRefusal, match="test split was evaluated often enough"):
-        session.evaluate(weights, "test")
-    session.evaluate(weights, "validation")
+        again.evaluate(start(session), "test")
+    again.evaluate(start(session), "validation")
 
 
 def test_foreign_weights_are_refused(session: Session) -> None:
-    weights = session.layout.pack(session.model.state_dict())
+    weights = start(session)
     weights[3] = np.nan
     with pytest.raises(DataError, match="not finite"):
         session.train(weights, 1)
 
 
 def test_other_code_or_an_unknown_key_is_refused_by_name(tmp_path: Path) -> None:
-    dataset = noise_dataset(tmp_path, "a", splits=SPLITS, seed=0, preprocessing=SMALL)
+    folder = make_site(tmp_path)
+    dataset, site = open_dataset(folder.dataset), opened(folder)
     theirs = contract(EXPERIMENT).model_copy(update={"code_digest": "ab" * 32})
     with pytest.raises(PolicyRefusal, match=r"code digest differs: coordinator abababababab"):
-        open_session(EXPERIMENT.canonical_json(), theirs.canonical_json(), dataset)
+        open_session(EXPERIMENT.canonical_json(), theirs.canonical_json(), dataset, site)
     text = EXPERIMENT.canonical_json().replace('"rounds"', '"round"')
     with pytest.raises(ConfigurationError, match=r"federation\.round.*did you mean 'rounds'"):
-        open_session(text, theirs.canonical_json(), dataset)
+        open_session(text, theirs.canonical_json(), dataset, site)
+    spaced = EXPERIMENT.canonical_json().replace(",", ", ", 1)
+    ours = contract(EXPERIMENT).canonical_json()
+    with pytest.raises(PolicyRefusal, match="not in its canonical form"):
+        open_session(spaced, ours, dataset, site)
 
 
 def test_a_site_without_a_label_is_refused(tmp_path: Path) -> None:
-    dataset = noise_dataset(tmp_path, "a", splits={}, seed=0, preprocessing=SMALL)
-    ours = contract(EXPERIMENT).canonical_json()
+    noise_dataset(tmp_path / "dataset", "a", splits={}, seed=0, preprocessing=SMALL)
     with pytest.raises(DataError, match=r"no study of this site is labelled.*ingest again"):
-        open_session(EXPERIMENT.canonical_json(), ours, dataset)
+        accept(make_site(tmp_path))
+
+
+def test_a_private_round_is_paid_for_before_it_trains_and_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = make_site(tmp_path)
+    session = accept(folder, PRIVATE)
+    weights = start(session)
+
+    def killed(*args: object, **kwargs: object) -> None:
+        assert len(session.site.budget.budget.charges) == 1
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(session_module, "train_round", killed)
+        session.train(weights, 1)
+    again = accept(folder, PRIVATE)
+    done = again.train(weights, 1)  # goes on; paid already
+    assert again.train(weights, 1).epsilon == done.epsilon
+    assert len(again.site.budget.budget.charges) == 1
+    assert done.epsilon == again.gate.spent()
+    assert again.cohort().train == SPLITS["train"]
+
+
+def test_a_run_that_the_budget_does_not_cover_is_refused_before_it_trains(
+    tmp_path: Path,
+) -> None:
+    free = accept(make_site(tmp_path), PRIVATE)
+    whole = free.gate.of_run()
+    free.train(start(free), 1)
+    tight = AUTO.model_copy(update={"largest_epsilon": whole * 1.01, "delta": 1e-5})
+    assert accept(make_site(tmp_path, tight), PRIVATE)  # the rest of the same run still fits
+    second = Experiment.model_validate({**PRIVATE.model_dump(), "name": "second"})
+    with pytest.raises(BudgetExhausted, match=r"epsilon would become .* the site allows"):
+        accept(make_site(tmp_path, tight), second)
+    assert len(accept(make_site(tmp_path), second).site.budget.budget.charges) == 1

@@ -19,7 +19,8 @@ def ask(
     """Send messages to a worker whose app trains with `answer`; return its replies."""
     app = ClientApp()
     app.train()(answer)
-    worker = Worker(coordinator.address, coordinator.ca, coordinator.key, app)
+    site = site_of(SiteFolder(folder, SiteSettings(name="one", server=coordinator.address)))
+    worker = Worker(coordinator.address, coordinator.ca, coordinator.key, app, site)
     thread = threading.Thread(target=worker.work, kwargs={"wait": False})
     replies = []
     with coordinator.link.run():

@@ -1,0 +1,100 @@
+"""What a run took out of a site, on one page for a data-protection officer."""
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from fedcmr.errors import UsageError
+from fedcmr.privacy.chain import Entry, walk
+
+KINDS = {
+    "handshake": "how many labelled studies the site holds, no more",
+    "survey": "counts of studies by scanner, sex, age band and label",
+    "train": "the network's weights after training here, and four or five numbers",
+    "evaluate": "histograms of scores: how many studies in which bin",
+    "refusal": "one sentence why the site did not answer",
+}
+
+
+def explain(outbound: Path, run: str) -> str:
+    """Return the page on one run.
+
+    Args:
+        outbound: the site's outbound ledger; it is verified on the way.
+        run: name of the experiment, or the first digits of its digest.
+
+    Raises:
+        DataError: the ledger is damaged.
+        UsageError: no such run in it, or more than one.
+    """
+    runs: dict[str, list[Entry]] = {}
+
+    def note(entry: Entry) -> None:
+        if entry["experiment"] == run or (entry["run"] and entry["run"].startswith(run.lower())):
+            runs.setdefault(entry["run"], []).append(entry)
+
+    end = walk(outbound, note)
+    if len(runs) != 1:
+        raise UsageError(
+            f"{len(runs)} runs of the ledger are named {run!r}",
+            fix="give the first digits of the digest that `fedcmr-client approve --list` shows",
+        )
+    [(digest, entries)] = runs.items()
+    whole = f"The ledger has {end.lines} lines and verifies; its head is {end.digest}."
+    return "\n".join([*_lines(digest, entries), "", whole])
+
+
+def _lines(digest: str, entries: list[Entry]) -> Iterator[str]:
+    counts = Counter(entry["kind"] for entry in entries)
+    yield f"What the run {entries[0]['experiment']} took out of this site"
+    yield ""
+    yield f"Experiment digest: {digest}"
+    yield f"From {entries[0]['time']} to {entries[-1]['time']} (UTC)."
+    total = sum(entry["bytes"] for entry in entries)
+    yield f"{len(entries)} messages left, {total} bytes in all:"
+    for kind, number in sorted(counts.items()):
+        size = sum(entry["bytes"] for entry in entries if entry["kind"] == kind)
+        yield f"- {number} x {kind}, {size} bytes: {KINDS[kind]}"
+    yield ""
+    yield "No image, name, date or number of a patient and no score of a single case is among them:"
+    yield "the lines of the ledger hold every word and number that left, but the weights' values."
+    yield from _weights([entry for entry in entries if entry["kind"] == "train"])
+    yield from _said(entries)
+
+
+def _weights(trained: list[Entry]) -> Iterator[str]:
+    if not trained:
+        return
+    yield ""
+    rounds = sorted({entry["round"] for entry in trained})
+    [tensor] = trained[-1]["tensors"]
+    yield (
+        f"Weights left in {len(rounds)} rounds ({rounds[0]} to {rounds[-1]}): each time one list of"
+        f" {tensor['shape'][0]} numbers ({tensor['dtype']}), {tensor['bytes']} bytes, the same"
+        " length whatever the number of patients."
+    )
+    studies = trained[-1]["metrics"]["num-examples"]
+    yield f"They were trained on {studies} studies of this site."
+    spent = trained[-1]["epsilon"]
+    if spent is None:
+        yield (
+            "There was no differential privacy: whoever holds these weights may be able to guess"
+            " whether a known patient was among the training patients. Nothing bounds this."
+        )
+    else:
+        yield (
+            f"Differential privacy: epsilon {spent:.3f} in this run. Whoever holds everything that"
+            " left, and knows all other patients, cannot tell whether one patient was among the"
+            f" training patients with odds better than e^{spent:.3f} to 1, up to the small delta"
+            " of the experiment."
+        )
+
+
+def _said(entries: list[Entry]) -> Iterator[str]:
+    refusals = [entry for entry in entries if entry["kind"] == "refusal"]
+    if refusals:
+        yield ""
+        yield "Where the site said no, it gave these reasons:"
+        reasons = Counter(entry["texts"]["reason"] for entry in refusals)
+        for reason, number in reasons.most_common():
+            yield f"- {number} x {reason}"
