@@ -11,8 +11,9 @@ from functools import cached_property
 from fedcmr.config import Experiment
 from fedcmr.data.store import Dataset
 from fedcmr.errors import PolicyRefusal
-from fedcmr.privacy.accounting import Spending, epsilon, plan
+from fedcmr.privacy.accounting import Spending, epsilon
 from fedcmr.privacy.budget import BudgetLedger, Limit, PatientSet
+from fedcmr.privacy.dp_sgd import DpSgd, dp_sgd
 from fedcmr.privacy.outbound import OutboundLedger
 from fedcmr.privacy.policy import Policy
 from fedcmr.tasks.task import Task
@@ -99,10 +100,10 @@ class Gate:
             BudgetExhausted: the budget does not reach.
             DataError: the disk is full.
         """
-        if self.planned is not None:
+        if self.mechanism is not None:
             self._site.budget.charge(
                 self.patients,
-                self.planned,
+                self.mechanism.spending,
                 self._limit,
                 run=self._digest,
                 experiment=self._experiment.name,
@@ -123,15 +124,14 @@ class Gate:
         return epsilon([*self._paid(), *self._rest()], privacy.delta, privacy.accountant)
 
     @cached_property
-    def planned(self) -> Spending | None:
-        """What one round spends; None without privacy or without a patient to train on.
+    def mechanism(self) -> DpSgd | None:
+        """What protects a round, and costs; None without privacy or a patient to train on.
 
         Raises:
             ConfigurationError: the experiment's privacy cannot be had with so few patients.
         """
-        if not self._experiment.privacy.private or not self.patients.members:
-            return None
-        return plan(self._experiment, len(self.patients.members))
+        patients = len(self.patients.members)
+        return dp_sgd(self._experiment, patients) if patients else None
 
     def reached(self) -> float:
         """Return the epsilon of the worst patient over all runs, once this one is finished."""
@@ -141,9 +141,10 @@ class Gate:
         )
 
     def _rest(self) -> list[Spending]:
-        if self.planned is None:
+        if self.mechanism is None:
             return []
-        return [self.planned] * (self._experiment.federation.rounds - len(self._paid()))
+        left = self._experiment.federation.rounds - len(self._paid())
+        return [self.mechanism.spending] * left
 
     def _paid(self) -> list[Spending]:
         return [charge.spending for charge in self._site.budget.budget.of_run(self._digest)]

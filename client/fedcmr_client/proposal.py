@@ -53,15 +53,14 @@ def _leaves(experiment: Experiment, cohort: Cohort, parameters: int) -> Iterator
 
 
 def _spends(experiment: Experiment, gate: Gate, policy: Policy) -> Iterator[str]:
-    planned = gate.planned
-    if planned is None:
+    if gate.mechanism is None:
         yield (
             "  nothing is trained here"
             if not gate.patients.members
             else "  no differential privacy: nothing bounds what the weights tell of a patient"
         )
         return
-    privacy = experiment.privacy
+    planned, privacy = gate.mechanism.spending, experiment.privacy
     yield (
         f"  each round: {planned.steps} steps with noise {planned.noise_multiplier:.3f}, each"
         f" patient in a step with probability {planned.sample_rate:.3f}"

@@ -112,15 +112,19 @@ class Session:
         settings, federation = self.experiment.training, self.experiment.federation
         own = self.site.rounds.last_of(self.run) if federation.strategy == "fedbn" else None
         self.load(weights if own is None else with_own(weights, own, self.model))
-        batches = -(-self.cohort().train // settings.batch_size)
+        mechanism = self.gate.mechanism
+        steps = settings.local_epochs * -(-self.cohort().train // settings.batch_size)
+        if mechanism is not None:
+            steps = mechanism.spending.steps
         result = train_round(
             self.model,
             self.task,
             self.dataset,
             settings,
-            start_step=(round_number - 1) * settings.local_epochs * batches,
+            start_step=(round_number - 1) * steps,
             epochs=settings.local_epochs,
             proximal_mu=federation.proximal_mu,
+            privacy=mechanism,
             resume=self.site.rounds.resume,
         )
         update = self.layout.pack(self.model.state_dict())

@@ -6,9 +6,11 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from conftest import Coordinator
+from fedcmr_client.settings import SiteFolder, SiteSettings
 from fedcmr_client.worker import Worker
 from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, RecordDict
 from flwr.clientapp import ClientApp
+from site_files import opened
 
 from fedcmr.errors import DataError
 
@@ -19,7 +21,7 @@ def ask(
     """Send messages to a worker whose app trains with `answer`; return its replies."""
     app = ClientApp()
     app.train()(answer)
-    site = site_of(SiteFolder(folder, SiteSettings(name="one", server=coordinator.address)))
+    site = opened(SiteFolder(coordinator.key.parent, SiteSettings(name="one", server="a:1")))
     worker = Worker(coordinator.address, coordinator.ca, coordinator.key, app, site)
     thread = threading.Thread(target=worker.work, kwargs={"wait": False})
     replies = []
