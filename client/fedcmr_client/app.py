@@ -64,14 +64,6 @@ def client_app(site: Site, open_dataset: Callable[[], Dataset]) -> ClientApp:
         number = int(str(message.content.config_records[wire.CONFIG][wire.ROUND]))
         session, _ = opened(message)
         done = session.train(_weights(message), number)
-        log.info(
-            "round %d: trained %d steps on %d studies in %.1f s, loss %.4f",
-            number,
-            done.result.steps,
-            done.result.examples,
-            done.result.seconds,
-            done.result.loss,
-        )
         metrics = MetricRecord(
             {
                 wire.EXAMPLES: done.result.examples,

@@ -1,6 +1,7 @@
 """One experiment at this site: accepted once, then kept in memory between messages."""
 
 import hashlib
+import logging
 import math
 from dataclasses import dataclass, field
 
@@ -21,6 +22,8 @@ from fedcmr.types import FloatArray, Split
 from fedcmr_client.gate import Gate, Site
 from fedcmr_client.proposal import proposal
 from fedcmr_client.round_store import Finished
+
+log = logging.getLogger("fedcmr")
 
 
 @dataclass
@@ -90,6 +93,7 @@ class Session:
         fingerprint = self._fingerprint(weights, round_number)
         store = self.site.rounds
         if (finished := store.finished(fingerprint)) is not None:
+            log.info("round %d: answered with the update that was stored", round_number)
             return finished
         if not store.begun(fingerprint):
             if self.site.outbound.sent(self.run, "train") >= rounds:
@@ -98,6 +102,14 @@ class Session:
             store.begin(fingerprint)
         finished = self._trained(weights, round_number)
         store.finish(fingerprint, self.run, finished)
+        log.info(
+            "round %d: trained %d steps on %d studies in %.1f s, loss %.4f",
+            round_number,
+            finished.result.steps,
+            finished.result.examples,
+            finished.result.seconds,
+            finished.result.loss,
+        )
         return finished
 
     def load(self, weights: FloatArray) -> None:
