@@ -6,106 +6,57 @@ process. What is used of Flower beyond its public names is held by
 tests/server/test_flower_contract.py.
 """
 
-import binascii
 import socket
 import ssl
 import threading
-from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import uvicorn
-from fastapi import FastAPI
+from fastapi import FastAPI, HTTPException
 from flwr.proto.fleet_pb2 import ActivateNodeRequest
-from flwr.server.superlink.linkstate import LinkStateFactory
-from flwr.supercore.constant import FLEET_HTTP_PUBLIC_KEY_HEADER
-from flwr.supercore.error import http_error_translator
+from flwr.supercore.error import FlowerError, http_error_translator
 from flwr.supercore.protobuf.translation import ProtobufTranslationMiddleware
 from flwr.superlink.routers.fleet.node_auth import NodeAuthMiddleware
 from flwr.superlink.routers.fleet.router import router as fleet_router
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
-from starlette.types import Message as ASGIMessage
 
-from fedcmr import __version__
 from fedcmr.errors import ConfigurationError, NetworkError
-from fedcmr.federation.messages import VERSION_HEADER
+from fedcmr_server.door import Door
+from fedcmr_server.gate import Gate
 from fedcmr_server.link import FleetLink
 
-FLEET = "/v1/fleet/"
 
-
-LARGEST_REQUEST = 32 * 2**20
-"""Bytes of one request; Flower uploads arrays in parts of 20 MiB."""
-
-CONCURRENT_REQUESTS = 128
-
-
-class Gate:
-    """Refuse before a byte of the body is read: other paths, unknown keys, oversized requests."""
-
-    def __init__(self, app: ASGIApp, states: LinkStateFactory) -> None:
-        self._app = app
-        self._states = states
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a fleet request of an enrolled key on; answer 404, 403 or 413 otherwise."""
-        if scope["type"] != "http":
-            return
-        if not scope["path"].startswith(FLEET):
-            await Response(status_code=404)(scope, receive, send)
-            return
-        headers = Headers(scope=scope)
-        if not self._is_known(headers.get(FLEET_HTTP_PUBLIC_KEY_HEADER, "")):
-            await Response(status_code=403)(scope, receive, send)
-            return
-        length = headers.get("content-length", "")
-        if not length.isdigit() or int(length) > LARGEST_REQUEST:
-            await Response(status_code=413)(scope, receive, send)
-            return
-
-        async def tell_version(message: ASGIMessage) -> None:
-            if message["type"] == "http.response.start" and message["status"] == 200:
-                MutableHeaders(scope=message)[VERSION_HEADER] = __version__
-            await send(message)
-
-        await self._app(scope, receive, tell_version)
-
-    def _is_known(self, header: str) -> bool:
-        try:
-            key = b64decode(header, validate=True)
-        except (binascii.Error, ValueError):
-            return False
-        return self._states.state().get_node_id_by_public_key(key) is not None
-
-
-def fleet_app(link: FleetLink) -> FastAPI:
+def fleet_app(link: FleetLink, door: Door) -> FastAPI:
     """Return the web application that serves `/v1/fleet/*` to enrolled sites; all else is 404."""
 
     async def welcome(request: Request, call_next: RequestResponseEndpoint) -> Response:
         message = getattr(request.state, "protobuf_request", None)
-        if not isinstance(message, ActivateNodeRequest):
+        if isinstance(message, ActivateNodeRequest):
+            # A site that was killed still counts as online for up to a minute, and Flower would
+            # refuse its restart. It has just proved that it holds the key.
+            state = link.states.state()
+            node = state.get_node_id_by_public_key(message.public_key)
+            if node is not None:
+                state.deactivate_node(node)
+                link.connected(node)
+        try:
             return await call_next(request)
-        # A site that was killed still counts as online for up to a minute, and Flower would refuse
-        # its restart. It has just proved that it holds the key.
-        state = link.states.state()
-        node = state.get_node_id_by_public_key(message.public_key)
-        if node is not None:
-            state.deactivate_node(node)
-            link.connected(node)
-        return await call_next(request)
+        except (FlowerError, HTTPException, OSError):
+            raise
+        except Exception as error:  # what a site made up is its mistake, not the coordinator's
+            raise HTTPException(400, f"not a request ({type(error).__name__})") from None
 
     app = FastAPI(
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
         middleware=[
-            Middleware(Gate, states=link.states),
+            Middleware(Gate, states=link.states, door=door),
             Middleware(BaseHTTPMiddleware, dispatch=http_error_translator),
             Middleware(ProtobufTranslationMiddleware),
             Middleware(NodeAuthMiddleware),
@@ -127,7 +78,7 @@ def serve(link: FleetLink, host: str, port: int, certificate: Path, key: Path) -
         ConfigurationError: certificate or key are missing or do not fit.
     """
     try:
-        listener = socket.create_server((host, port), backlog=128)
+        door = Door(socket.create_server((host, port), backlog=128))
     except OSError as error:
         raise NetworkError(
             f"cannot listen on port {port}: {error.strerror}",
@@ -135,29 +86,29 @@ def serve(link: FleetLink, host: str, port: int, certificate: Path, key: Path) -
             fix="stop what uses the port, or change `listen` in server.yaml",
         ) from None
     config = uvicorn.Config(
-        fleet_app(link),
+        fleet_app(link, door),
         ssl_certfile=certificate,
         ssl_keyfile=key,
-        log_level="warning",
+        log_level="error",  # strangers must not fill the log
         access_log=False,
         server_header=False,
         ws="none",
-        limit_concurrency=CONCURRENT_REQUESTS,
+        lifespan="off",
+        loop="asyncio",  # whose loop accepts through the door
+        http="h11",  # which bounds the head of a request
         timeout_graceful_shutdown=5,
     )
     try:
         config.load()
     except (OSError, ssl.SSLError):
-        listener.close()
+        door.close()
         raise ConfigurationError(
             "cannot use the server certificate",
             where=str(certificate),
             fix="make a new one with `fedcmr-server init --renew`",
         ) from None
     server = uvicorn.Server(config)
-    thread = threading.Thread(
-        target=server.run, args=([listener],), name="fleet-listener", daemon=True
-    )
+    thread = threading.Thread(target=server.run, args=([door],), name="fleet-listener", daemon=True)
     thread.start()
     try:
         yield

@@ -1,12 +1,15 @@
 """What the coordinator uses of Flower beyond its public names; a new Flower must fail here."""
 
 import inspect
+import socket
 from importlib.metadata import version
 
 import pytest
 from fastapi.routing import APIRoute
+from fedcmr_server.door import Door
+from fedcmr_server.gate import FLEET
 from fedcmr_server.link import FleetLink
-from fedcmr_server.listener import FLEET, fleet_app
+from fedcmr_server.listener import fleet_app
 from flwr.server.superlink.linkstate import LinkState
 from flwr.superlink.routers.fleet.router import router
 
@@ -37,7 +40,10 @@ def test_fleet_routes_are_those_that_were_read() -> None:
 
 
 def test_application_has_no_other_route() -> None:
-    served = {getattr(route, "path", FLEET) for route in fleet_app(FleetLink()).routes}
+    served = {
+        getattr(route, "path", FLEET)
+        for route in fleet_app(FleetLink(), Door(socket.socket())).routes
+    }
     assert all(path.startswith(FLEET) for path in served)
 
 
