@@ -15,8 +15,8 @@ from fedcmr.release.figures.forest import forests
 from fedcmr.release.figures.roc import NAMES, roc
 from fedcmr.release.figures.timeline import stretches, timeline
 from fedcmr.release.figures.training import training
-from fedcmr.release.groups import by_table, level_name, table_name
 from fedcmr.release.provenance import Provenance
+from fedcmr.release.tables import by_table
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,6 @@ class Absence:
 def render_report(description: Description, metrics: Metrics, provenance: Provenance) -> str:
     """Return one HTML page that asks nothing of any other machine and needs no JavaScript."""
     made = environment("fedcmr.release")
-    made.filters |= {"table_name": table_name, "level_name": level_name}
     return made.get_template("report2.html.j2").render(
         stamps=stamps(phantom=provenance.phantom, partial=provenance.partial),
         description=description,

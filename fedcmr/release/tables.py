@@ -4,8 +4,8 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 
-from fedcmr.evaluation.results import Estimate, GroupResult, Hidden, Metrics
-from fedcmr.release.groups import level_name, table_name
+from fedcmr.evaluation.results import Estimate, GroupResult, Hidden, Metrics, Stratum
+from fedcmr.page.headings import is_empty_flag, level_name, table_name
 from fedcmr.release.provenance import Provenance
 
 Cell = str | int | float | None
@@ -38,6 +38,18 @@ NAMES = (
     "training.csv",
 )
 """Files that `csv_tables` gives, sorted."""
+
+
+def by_table(metrics: Metrics) -> dict[str, list[Stratum]]:
+    """Return heading to groups, in the order of the metrics, without flags that no study has."""
+    tables: dict[tuple[str, ...], list[Stratum]] = {}
+    for stratum in metrics.strata:
+        tables.setdefault(stratum.by, []).append(stratum)
+    return {
+        table_name(by): strata
+        for by, strata in tables.items()
+        if not is_empty_flag(by, [stratum.level for stratum in strata])
+    }
 
 
 def groups(metrics: Metrics) -> list[tuple[str, str, GroupResult | Hidden]]:

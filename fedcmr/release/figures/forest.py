@@ -8,9 +8,10 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import blended_transform_factory
 
 from fedcmr.evaluation.results import Estimate, GroupResult, Hidden, Metrics
+from fedcmr.page.headings import level_name
 from fedcmr.page.numbers import decimal
 from fedcmr.page.svg import BLUE, INK, LINE, SOFT, element, style
-from fedcmr.release.groups import by_table, level_name
+from fedcmr.release.tables import by_table
 
 MOST_ROWS = 36
 """Of one figure: it must fit on a printed sheet."""
