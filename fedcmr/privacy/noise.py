@@ -54,7 +54,8 @@ class Chance:
 def _uniform(count: int) -> DoubleArray:
     """Return uniform numbers in [0, 1) with 53 random bits, (count,)."""
     words = np.frombuffer(os.urandom(8 * count), np.uint64)
-    return (words >> np.uint64(11)) * 2.0**-53
+    uniform: DoubleArray = np.ldexp((words >> np.uint64(11)).astype(np.float64), -53)
+    return uniform
 
 
 def _normal(count: int) -> DoubleArray:
@@ -63,6 +64,6 @@ def _normal(count: int) -> DoubleArray:
     radius = np.sqrt(-2 * np.log1p(-_uniform(SUMMANDS * pairs)))
     angle = 2 * math.pi * _uniform(SUMMANDS * pairs)
     both = np.concatenate((radius * np.cos(angle), radius * np.sin(angle)))
-    total: DoubleArray = both.reshape(2, SUMMANDS, pairs).sum(1).ravel()[:count]
-    total /= math.sqrt(SUMMANDS)
-    return total
+    total = both.reshape(2, SUMMANDS, pairs).sum(1).ravel()[:count]
+    scaled: DoubleArray = total * SUMMANDS**-0.5
+    return scaled

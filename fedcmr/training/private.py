@@ -11,6 +11,7 @@ from fedcmr.errors import ConfigurationError
 from fedcmr.privacy.dp_sgd import DpSgd, PrivateGradient, patient_groups, refuse_mixing
 from fedcmr.privacy.noise import Chance
 from fedcmr.tasks.task import Task
+from fedcmr.training.device import choose_precision
 from fedcmr.training.trainer import Trainer, shuffled
 from fedcmr.training.world import World
 
@@ -36,12 +37,12 @@ class PrivateTrainer(Trainer):
         step: int = 0,
         proximal_mu: float = 0.0,
     ) -> None:
-        refuse_mixing(model)
-        super().__init__(model, task, settings, world, step=step, proximal_mu=proximal_mu)
-        if self._precision.scaled:
+        if choose_precision(settings.precision, world.device).scaled:
             raise ConfigurationError(
                 "fp16 needs a loss scale that follows single patients", fix="use fp32 under dp_sgd"
             )
+        refuse_mixing(model)
+        super().__init__(model, task, settings, world, step=step, proximal_mu=proximal_mu)
         self._privacy = privacy
         self._chance = Chance(secure=privacy.secure_random)
         self._gradient = PrivateGradient(model.parameters(), privacy.max_grad_norm)
