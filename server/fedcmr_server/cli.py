@@ -7,6 +7,7 @@ import typer
 from fedcmr.cli.run import run
 from fedcmr_server.enrol_command import enrol_command
 from fedcmr_server.init_command import init_command
+from fedcmr_server.revoke_command import revoke_command
 from fedcmr_server.run_command import run_command
 from fedcmr_server.status_command import status_command
 
@@ -18,6 +19,7 @@ app = typer.Typer(
 )
 app.command("init")(init_command)
 app.command("enrol")(enrol_command)
+app.command("revoke")(revoke_command)
 app.command("run")(run_command)
 app.command("status")(status_command)
 

@@ -1,5 +1,6 @@
 """`fedcmr-server enrol`: let a site connect."""
 
+import datetime as dt
 from pathlib import Path
 from typing import Annotated
 
@@ -16,10 +17,21 @@ def enrol_command(
     state: Annotated[
         Path, typer.Option(envvar="FEDCMR_STATE", help="The coordinator's folder.")
     ] = Path(),
+    expires: Annotated[
+        dt.datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="Last day, in UTC, on which the site may connect."),
+    ] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Also a name or a key that was revoked.")
+    ] = False,
 ) -> None:
     """Enrol a site's public key. A running coordinator notices; no other site is touched.
 
-    Example: fedcmr-server enrol --state server st-mary site_key.pub
+    Given once more for the same key, it changes the last day.
+
+    Example: fedcmr-server enrol --state server st-mary site_key.pub --expires 2027-01-31
     """
-    enrolled = enrol(open_server(state).sites, name, key)
-    say(f"site {name} may connect; delete {enrolled} and restart to withdraw it")
+    last = expires.date() if expires else None
+    enrol(open_server(state).sites, name, key, expires=last, again=again)
+    until = f" until the end of {last} (UTC)" if last else ""
+    say(f"site {name} may connect{until}; to withdraw it: fedcmr-server revoke {name}")

@@ -58,10 +58,25 @@ def open_server(path: Path) -> ServerFolder:
     """Open the folder that `fedcmr-server init` made.
 
     Raises:
-        ConfigurationError: no server.yaml there, or a key or value in it is not accepted.
+        ConfigurationError: no server.yaml there, a key or value in it is not accepted, or a
+            private key is open to others.
     """
     if not (path / "server.yaml").is_file():
         raise ConfigurationError(
             "no server.yaml", where=str(path), fix="make a coordinator with `fedcmr-server init`"
         )
-    return ServerFolder(path, load_settings(path / "server.yaml", ServerSettings))
+    folder = ServerFolder(path, load_settings(path / "server.yaml", ServerSettings))
+    for key in (folder.pki / "ca.key", folder.pki / "server.key", folder.signing_key):
+        _check_private(key)
+    return folder
+
+
+def _check_private(key: Path) -> None:
+    try:
+        is_open = key.stat().st_mode & 0o077
+    except OSError:
+        return  # who needs the key says so
+    if is_open:
+        raise ConfigurationError(
+            "others can use this private key", where=str(key), fix=f"chmod 600 {key}"
+        )
