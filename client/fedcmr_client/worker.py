@@ -3,10 +3,10 @@
 import logging
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from flwr.app import Context, Error, Message, RecordDict
-from flwr.clientapp import ClientApp
 from flwr.common.constant import ErrorCode
 
 from fedcmr.errors import FedcmrError, NetworkError, PolicyRefusal
@@ -22,6 +22,9 @@ log = logging.getLogger("fedcmr")
 FIRST_PAUSE_S, LAST_PAUSE_S = 0.1, 1.0
 """Pause between two empty answers: short after a message, long when nothing happens."""
 
+Answer = Callable[[Message, Context], Message]
+"""A ClientApp, as the worker sees it."""
+
 LAST_RETRY_S = 30.0
 """Longest pause between two attempts to reconnect."""
 
@@ -29,7 +32,7 @@ LAST_RETRY_S = 30.0
 class Worker:
     """Answers the coordinator's messages with a ClientApp."""
 
-    def __init__(self, server: str, ca: Path, key: Path, app: ClientApp, site: Site) -> None:
+    def __init__(self, server: str, ca: Path, key: Path, app: Answer, site: Site) -> None:
         self._server = server
         self._ca = ca
         self._key = load_site_key(key)

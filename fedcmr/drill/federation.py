@@ -17,6 +17,12 @@ from fedcmr.config import Experiment, load_settings
 from fedcmr.errors import CheckFailed
 
 SERVER = "coordinator"
+ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "FLWR_TELEMETRY_ENABLED": "0",
+    "FLWR_DISABLE_UPDATE_CHECK": "1",
+}
+"""Of every process: many share this machine, and none calls home."""
 LOOK_S = 0.05
 """Pause between two looks at a log or a process."""
 PATIENCE_S = 240.0
@@ -175,7 +181,7 @@ class Process:
         self._name = log.stem
         with log.open("a", encoding="utf-8") as file:
             self._process = subprocess.Popen(
-                command, stdout=file, stderr=file, env=os.environ | {"OMP_NUM_THREADS": "1"}
+                command, stdout=file, stderr=file, env=os.environ | ENVIRONMENT
             )
 
     @property
