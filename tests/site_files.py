@@ -1,6 +1,8 @@
 """A site in a folder, and questions to its application without a network."""
 
 import datetime as dt
+import io
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +12,8 @@ import numpy as np
 from fedcmr_client.gate import Site, site_of
 from fedcmr_client.session import Session, open_session
 from fedcmr_client.settings import SiteFolder, SiteSettings
+from fedcmr_server.link import FleetLink
+from fedcmr_server.reply import Reply
 from flwr.app import Array, ArrayRecord, ConfigRecord, Message, RecordDict
 from flwr.supercore.task_identity import TaskIdentity
 
@@ -83,3 +87,19 @@ def question(
         content[wire.ARRAYS] = ArrayRecord({wire.WEIGHTS: Array(weights)})
     TaskIdentity.run_id = TaskIdentity.node_id = TaskIdentity.task_id = 1
     return Message(content, 1, kind)
+
+
+def exchange(link: FleetLink, content: RecordDict, kind: str = "train") -> Reply:
+    """Send a message to site `one` and wait for its reply."""
+    sent = link.send("one", link.keep(content), kind, ttl_s=60)
+    deadline = time.monotonic() + 30
+    while (reply := link.answer(sent)) is None:
+        assert time.monotonic() < deadline, "no reply"
+        time.sleep(0.01)
+    return reply
+
+
+def received(reply: Reply) -> np.ndarray:
+    """Return the weights of a reply."""
+    array = reply.content().array_records[wire.ARRAYS][wire.WEIGHTS]
+    return np.load(io.BytesIO(b"".join(reply.data(array))))

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from conftest import Coordinator, free_port
 from fedcmr_client.keys import load_site_key, make_site_key
-from fedcmr_client.link import Connection, connect
+from fedcmr_client.link import Connection, connect, size
 from fedcmr_server.listener import serve
 from fedcmr_server.pki import issue_server_certificate, make_authority
 from flwr.app import Array, ArrayRecord, Error, Message, RecordDict
+from site_files import exchange, question, received
 
 from fedcmr.errors import ConfigurationError, NetworkError
 
@@ -19,7 +20,7 @@ def join(coordinator: Coordinator, key: Path | None = None):
     return connect(coordinator.address, coordinator.ca, load_site_key(key or coordinator.key))
 
 
-def answer_one(connection: Connection, answered: list[int], *, error: bool = False) -> None:
+def answer_one(connection: Connection, *, error: bool = False) -> None:
     while (message := connection.receive()) is None:
         pass
     if error:
@@ -28,7 +29,7 @@ def answer_one(connection: Connection, answered: list[int], *, error: bool = Fal
         doubled = 2 * message.content["arrays"]["weights"].numpy()
         content = RecordDict({"arrays": ArrayRecord({"weights": Array(doubled)})})
         reply = Message(content, reply_to=message)
-    answered.append(connection.send(reply, 0.1))
+    connection.send(reply, 0.1)
 
 
 def weights(values: np.ndarray) -> RecordDict:
@@ -36,33 +37,31 @@ def weights(values: np.ndarray) -> RecordDict:
 
 
 def test_a_message_and_its_answer_make_the_round_trip(coordinator: Coordinator) -> None:
-    values, sent = np.arange(300_000, dtype=np.float32), []
+    values = np.arange(300_000, dtype=np.float32)
     with join(coordinator) as connection, coordinator.link.run() as run_id:
-        thread = threading.Thread(target=answer_one, args=(connection, sent))
+        thread = threading.Thread(target=answer_one, args=(connection,))
         thread.start()
-        replies = coordinator.link.exchange({"one": weights(values)}, "train", timeout_s=30)
+        reply = exchange(coordinator.link, weights(values))
         thread.join()
+        assert np.array_equal(received(reply), 2 * values)
         assert connection.bundle_hash(run_id) == ""
-    back = replies["one"].content["arrays"]["weights"].numpy()
-    assert np.array_equal(back, 2 * values)
-    assert values.nbytes <= sent[0] < values.nbytes + 2000
 
 
 def test_a_refusal_comes_back_with_its_reason(coordinator: Coordinator) -> None:
     with join(coordinator) as connection, coordinator.link.run():
-        thread = threading.Thread(target=answer_one, args=(connection, []), kwargs={"error": True})
+        thread = threading.Thread(target=answer_one, args=(connection,), kwargs={"error": True})
         thread.start()
-        content = {"one": weights(np.zeros(3, np.float32))}
-        replies = coordinator.link.exchange(content, "train", timeout_s=30)
+        reply = exchange(coordinator.link, weights(np.zeros(3, np.float32)))
         thread.join()
-    assert replies["one"].error.reason == "no"
+    assert reply.refusal == "no"
 
 
-def test_a_silent_site_has_an_error_after_the_timeout(coordinator: Coordinator) -> None:
-    with join(coordinator), coordinator.link.run():
-        content = {"one": weights(np.zeros(3, np.float32))}
-        replies = coordinator.link.exchange(content, "train", timeout_s=0.3)
-    assert replies["one"].has_error()
+def test_the_size_of_a_reply_is_that_of_its_objects_and_its_envelope() -> None:
+    asked = question("train")
+    values = np.zeros(3_000_000, np.float32)
+    reply = Message(weights(values), reply_to=asked)
+    assert values.nbytes < size(reply) < values.nbytes + 3000
+    assert 0 < size(Message(Error(6, "no" * 100), reply_to=asked)) - 200 < 1000
 
 
 def test_online_follows_the_connection(coordinator: Coordinator) -> None:
@@ -86,49 +85,6 @@ with connect("{coordinator.address}", Path("{coordinator.ca}"),
     assert coordinator.link.online() == ["one"]
     with join(coordinator) as connection:
         assert connection.receive() is None
-
-
-def test_a_site_that_dies_in_mid_round_is_sent_its_message_again(coordinator: Coordinator) -> None:
-    lines = f"""
-import os
-from pathlib import Path
-from fedcmr_client.keys import load_site_key
-from fedcmr_client.link import connect
-with connect("{coordinator.address}", Path("{coordinator.ca}"),
-             load_site_key(Path("{coordinator.key}"))) as connection:
-    print("joined", flush=True)
-    while connection.receive() is None:
-        pass
-    os.kill(os.getpid(), 9)
-"""
-    first = subprocess.Popen([sys.executable, "-c", lines], stdout=subprocess.PIPE, text=True)
-    assert first.stdout is not None
-    assert first.stdout.readline() == "joined\n"
-
-    def come_back() -> None:
-        assert first.wait(timeout=30) == -9
-        with join(coordinator) as connection:
-            answer_one(connection, [])
-
-    thread = threading.Thread(target=come_back)
-    values = np.arange(10, dtype=np.float32)
-    with coordinator.link.run():
-        thread.start()
-        replies = coordinator.link.exchange({"one": weights(values)}, "train", timeout_s=60)
-        thread.join()
-    back = replies["one"].content.array_records["arrays"]["weights"].numpy()
-    assert np.array_equal(back, 2 * values)
-
-
-def test_nothing_stays_in_memory_after_an_exchange(coordinator: Coordinator) -> None:
-    store = coordinator.link.states.state().object_store
-    with join(coordinator) as connection, coordinator.link.run():
-        coordinator.link.exchange({"one": weights(np.ones(3, np.float32))}, "train", timeout_s=0.2)
-        thread = threading.Thread(target=answer_one, args=(connection, []))
-        thread.start()
-        coordinator.link.exchange({"one": weights(np.ones(4, np.float32))}, "train", timeout_s=30)
-        thread.join()
-        assert len(store) == 0
 
 
 def test_version_is_told_to_enrolled_sites(coordinator: Coordinator) -> None:

@@ -2,23 +2,31 @@
 
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 from conftest import Coordinator
 from fedcmr_client.settings import SiteFolder, SiteSettings
 from fedcmr_client.worker import Worker
+from fedcmr_server.reply import Reply
 from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, RecordDict
 from flwr.clientapp import ClientApp
-from site_files import opened
+from site_files import exchange, opened, received
 
 from fedcmr.errors import DataError
 
 
 def ask(
-    coordinator: Coordinator, answer: Callable[[Message, Context], Message], times: int = 1
-) -> list[Message]:
-    """Send messages to a worker whose app trains with `answer`; return its replies."""
+    coordinator: Coordinator,
+    answer: Callable[[Message, Context], Message],
+    times: int = 1,
+    read: Callable[[Reply], Any] = lambda reply: reply,
+) -> list[Any]:
+    """Send messages to a worker whose app trains with `answer`; return what `read` made of each.
+
+    What has arrived is gone when the run ends.
+    """
     app = ClientApp()
     app.train()(answer)
     site = opened(SiteFolder(coordinator.key.parent, SiteSettings(name="one", server="a:1")))
@@ -31,9 +39,7 @@ def ask(
             assert thread.is_alive()
         for _ in range(times):
             content = RecordDict({"config": ConfigRecord({"round": 1})})
-            replies.append(
-                coordinator.link.exchange({"one": content}, "train", timeout_s=20)["one"]
-            )
+            replies.append(read(exchange(coordinator.link, content)))
         worker.stop.set()
         thread.join()
     return replies
@@ -45,7 +51,7 @@ def echo(message: Message, context: Context) -> Message:
 
 def test_an_answer_goes_back(coordinator: Coordinator) -> None:
     [reply] = ask(coordinator, echo)
-    assert reply.content.config_records["config"]["round"] == 1
+    assert reply.content().config_records["config"]["round"] == 1
 
 
 def test_a_refusal_leaves_without_path_or_remedy(coordinator: Coordinator) -> None:
@@ -53,7 +59,7 @@ def test_a_refusal_leaves_without_path_or_remedy(coordinator: Coordinator) -> No
         raise DataError("no study", where="/data/of/a/patient", fix="look into /data")
 
     [reply] = ask(coordinator, refuse)
-    assert reply.error.reason == "no study"
+    assert reply.refusal == "no study"
 
 
 def test_an_unforeseen_error_keeps_its_text_at_the_site_and_the_worker_alive(
@@ -63,7 +69,7 @@ def test_an_unforeseen_error_keeps_its_text_at_the_site_and_the_worker_alive(
         raise RuntimeError("DOE^JANE in /data/19700101")
 
     replies = ask(coordinator, crash, times=2)
-    assert {reply.error.reason for reply in replies} == {
+    assert {reply.refusal for reply in replies} == {
         "internal error; its text stays in the site's log"
     }
 
@@ -88,7 +94,7 @@ def test_a_run_that_brings_code_is_refused_before_the_app_is_called(
     replies = ask(coordinator, note, times=2)
     assert called == []
     for reply in replies:
-        assert reply.error.reason == (
+        assert reply.refusal == (
             "the run brings a code bundle (abababababab); this site runs installed code only"
         )
 
@@ -100,5 +106,5 @@ def test_a_large_answer_arrives_whole(coordinator: Coordinator) -> None:
         content = RecordDict({"arrays": ArrayRecord({"weights": Array(values)})})
         return Message(content, reply_to=message)
 
-    [reply] = ask(coordinator, answer)
-    assert np.array_equal(reply.content.array_records["arrays"]["weights"].numpy(), values)
+    [back] = ask(coordinator, answer, read=received)
+    assert np.array_equal(back, values)
