@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from case_files import EDGES, level
 
 from fedcmr.config import Experiment, ModelSettings, Preprocessing
 from fedcmr.evaluation.metrics import metrics
@@ -36,10 +37,10 @@ def results() -> dict[str, Any]:
     for site, vendor, n in (("north", "GE", 120), ("south", "Siemens", 90), ("west", "Philips", 9)):
         labels = rng.permutation(np.arange(n) % 2)
         scores = 0.6 * rng.random(n) + 0.4 * labels * rng.random(n)
-        levels = [{"vendor": vendor, "field_strength": f} for f in ("1.5T", "3T")] * n
-        per_site[site] = collect(labels, scores, levels[:n], bins=64)
-    pooled = total(per_site.values(), bins=64)
-    return metrics(pooled, pooled, per_site, EXPERIMENT.evaluation)
+        levels = [level(vendor, f) for f in ("1.5T", "3T")] * n
+        per_site[site] = collect(labels, scores, levels[:n], edges=EDGES)
+    pooled = total(per_site.values(), edges=EDGES)
+    return metrics(pooled, pooled, per_site, EXPERIMENT.evaluation, open_sites=list(per_site))
 
 
 PROVENANCE = Provenance(

@@ -1,7 +1,9 @@
 """What a site tells of the scores of its studies: sums, within what its policy lets out."""
 
 from fedcmr.errors import PolicyRefusal
-from fedcmr.evaluation.sums import EvaluationSums, collect, levels
+from fedcmr.evaluation.edges import standard_edges
+from fedcmr.evaluation.strata import levels
+from fedcmr.evaluation.sums import EvaluationSums, collect
 from fedcmr.training.scoring import score
 from fedcmr.types import FloatArray, Split
 from fedcmr_client.session import Session
@@ -41,7 +43,7 @@ class Scorer:
             scores.labels,
             scores.scores,
             [levels(record) for record in scores.records],
-            bins=session.experiment.evaluation.bins,
+            edges=standard_edges(session.experiment.evaluation),
         )
 
     def _bound(self, split: Split) -> None:

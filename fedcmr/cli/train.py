@@ -93,23 +93,25 @@ def _evaluate(experiment: "Experiment", dataset: "Dataset", model: Any) -> dict[
     """Return metrics.json of the test split, and the AUC of the scores themselves."""
     from sklearn.metrics import roc_auc_score
 
+    from fedcmr.evaluation.edges import standard_edges
     from fedcmr.evaluation.metrics import metrics
-    from fedcmr.evaluation.sums import EvaluationSums, collect, levels
+    from fedcmr.evaluation.strata import levels
+    from fedcmr.evaluation.sums import EvaluationSums, collect
     from fedcmr.tasks.registry import task
     from fedcmr.training.scoring import Scores, score
 
-    of_task = task(experiment.task)
+    of_task, edges = task(experiment.task), standard_edges(experiment.evaluation)
 
     def sums(scores: Scores) -> EvaluationSums:
         strata = [levels(record) for record in scores.records]
-        return collect(scores.labels, scores.scores, strata, bins=experiment.evaluation.bins)
+        return collect(scores.labels, scores.scores, strata, edges=edges)
 
     validation = score(model, of_task, dataset, "validation")
     test = score(model, of_task, dataset, "test")
     both = len(set(test.labels.tolist())) == 2
     exact = float(roc_auc_score(test.labels, test.scores)) if both else None
     results = metrics(sums(validation), sums(test), {}, experiment.evaluation)
-    return results | {"exact_auc": exact}
+    return results.model_dump(mode="json") | {"exact_auc": exact}
 
 
 def _print(summary: dict[str, Any]) -> None:
@@ -117,7 +119,8 @@ def _print(summary: dict[str, Any]) -> None:
     overall, exact = summary["overall"], summary["exact_auc"]
     console.print(f"best of {summary['epochs']} epochs: {summary['best_epoch']}")
     shown = "not defined: one class only" if exact is None else f"{exact:.3f}"
-    console.print(f"test: {overall['n']} studies, AUC {shown}")
+    cases = overall if isinstance(overall, str) else f"{overall['n']} studies"
+    console.print(f"test: {cases}, AUC {shown}")
     if summary["phantom"]:
         console.print("phantoms prove the machinery, not a clinical claim")
     console.print(f"weights, history and metrics: {summary['out']}")

@@ -1,123 +1,188 @@
-"""`metrics.json`: what the coordinator publishes, from the sums of the sites."""
+"""What the coordinator publishes, from the sums of the sites."""
 
-from collections.abc import Mapping
-from dataclasses import asdict
-from typing import Any
+from collections.abc import Collection, Mapping
 
 from fedcmr.config import EvaluationSettings
 from fedcmr.errors import DataError
-from fedcmr.evaluation.delong import auc_interval, within_site_auc
+from fedcmr.evaluation import results
+from fedcmr.evaluation.calibration import Fit
+from fedcmr.evaluation.compare import against, alarms, gaps
+from fedcmr.evaluation.curve import brier_parts, reliability, roc_points, wide_edges
+from fedcmr.evaluation.delong import auc_interval
+from fedcmr.evaluation.edges import WIDEST_BOUND, Edges
+from fedcmr.evaluation.groups import Groups
 from fedcmr.evaluation.intervals import wilson
+from fedcmr.evaluation.joint import JointSums, paired_delong
+from fedcmr.evaluation.membership import membership as membership_line
+from fedcmr.evaluation.pooled import fixed_auc, heterogeneity, random_auc, site_effects
+from fedcmr.evaluation.results import SUPPRESSED, GroupResult, Hidden, Metrics
 from fedcmr.evaluation.roc import auc
-from fedcmr.evaluation.sums import STRATIFICATIONS, EvaluationSums, StratumSums, total
-from fedcmr.evaluation.suppression import Printable, printable
-from fedcmr.evaluation.threshold import Threshold, choose_threshold
+from fedcmr.evaluation.sums import EvaluationSums, StratumSums
+from fedcmr.evaluation.threshold import RULES, at_threshold, choose_threshold
 
-SUPPRESSED = "suppressed"
+FEWEST_HIDDEN = 2
+"""Sites that keep their results enter a mean only together with another such one: from the mean
+over one the site could be solved for."""
 
-RESULTS = ("n", "positives", "auc", "sensitivity", "specificity", "f1", "brier", "loss")
-"""What is printed of a group, or `SUPPRESSED` for each."""
-
-NOT_ASSESSED = (
-    "calibration",
-    "differences between groups",
-    "external validation",
-    "differential privacy",
-    "secure aggregation",
-    "a second pass with quantile edges where the bound of an AUC exceeds 0.01: this version prints "
-    "the bound and leaves it at that",
-)
-"""What a reader might expect and does not get from this version."""
+FEWEST_HIDDEN_SPREAD = 4
+"""As many unknown pairs of area and variance as make more unknowns (8) than random effects and
+heterogeneity print numbers (6)."""
 
 
 def metrics(
     validation: EvaluationSums,
     test: EvaluationSums,
-    per_site_test: Mapping[str, EvaluationSums],
+    per_site: Mapping[str, EvaluationSums],
     settings: EvaluationSettings,
-) -> dict[str, Any]:
+    *,
+    open_sites: Collection[str] = (),
+    calibration: Fit | None = None,
+    comparisons: Mapping[str, JointSums] | None = None,
+    membership: EvaluationSums | None = None,
+    left_out: Mapping[str, EvaluationSums] | None = None,
+    external: Collection[str] = (),
+    refined: bool = False,
+) -> Metrics:
     """Return the content of metrics.json.
 
-    `{"overall": {"n", "auc": {"value", "low", "high", "bound"}, "sensitivity": {"value", "low",
-    "high"}, ...}, "strata": [{"by": [...], "level": [...], "n", "auc", ...}], "within_site",
-    "threshold", ...}`; every result of a group that must not show reads "suppressed". The
-    threshold comes from the validation cases, everything else from the test cases. Without
-    `per_site_test` (no federation) there are no results by site.
+    Thresholds come from the validation cases, everything else from the test cases.
+
+    Args:
+        validation: pooled over the sites.
+        test: pooled over the sites.
+        per_site: the parts of `test`; empty without federation, and then there are no results by
+            site.
+        settings: of the experiment.
+        open_sites: sites whose policy allows results of their own.
+        calibration: of the pooled test cases, where it was fitted.
+        comparisons: name of another model to joint histograms of the pooled test cases.
+        membership: of the pooled training cases, for the membership line.
+        left_out: site to its test cases under the model that was trained without it.
+        external: sites that only take part in evaluation.
+        refined: whether `test` comes from a second pass.
 
     Raises:
-        DataError: there is no labelled test case, or the sites do not add up to `test`.
+        DataError: there is no labelled test case, the sites do not add up to `test`, or validation
+            and test have no edge in common.
     """
     if test.overall.n == 0:
         raise DataError("no site has a labelled test case", fix="add data: there is no result")
-    if per_site_test:
-        added = total(per_site_test.values(), bins=test.bins)
-        if [s.key for s in added.strata] != [s.key for s in test.strata] or any(
-            (a.positive, a.negative) != (b.positive, b.negative)
-            for a, b in zip(added.strata, test.strata, strict=True)
-        ):
-            raise DataError("the sums of the sites do not add up to the pooled ones")
-    threshold = choose_threshold(validation.overall, settings.threshold)
-    shown = _printable(test, per_site_test, settings.min_class_count)
-    strata = [
-        {"by": list(stratum.by), "level": list(stratum.level)}
-        | _results(stratum, threshold, stratum.level in shown[stratum.by].levels)
-        for stratum in test.strata[1:]
-    ]
-    sites = frozenset.intersection(*(part.sites for part in shown.values()))
-    by_site = [
-        {"by": ["site"], "level": [name]}
-        | _results(per_site_test[name].overall, threshold, name in sites)
-        for name in sorted(per_site_test)
-    ]
-    inside = [per_site_test[name].overall for name in sorted(sites & set(per_site_test))]
-    return {
-        "schema_version": 1,
-        "overall": _results(test.overall, threshold, all(part.total for part in shown.values())),
-        "within_site": {
-            # Only sites that are printed: a mean over a withheld one could be solved for it.
-            "sites": len(inside),
-            "auc": asdict(within_site_auc(inside)) if inside else SUPPRESSED,
-        },
-        "strata": strata + by_site,
-        "threshold": {"value": threshold.value, "rule": threshold.rule},
-        "bins": test.bins,
-        "min_class_count": settings.min_class_count,
-        "not_assessed": list(NOT_ASSESSED),
+    groups = Groups(test, per_site, settings, open_sites)
+    common = tuple(sorted(set(validation.edges) & set(test.edges)))
+    thresholds = tuple(
+        choose_threshold(validation, rule, published=settings.published_threshold, edges=common)
+        for rule in RULES
+    )
+    shown = [group for group in groups.strata if groups.hidden(group) is None]
+    whole = test.overall if groups.printable.total else None
+    adjusted = against(shown, whole) if whole else []
+    p_holm = {group.key: p for group, p in zip(shown, adjusted, strict=False)}
+
+    def result(sums: StratumSums, hidden: Hidden | None) -> GroupResult | Hidden:
+        return hidden or _result(sums, test.edges, thresholds)
+
+    within, spread = _within(groups)
+    compared = tuple(
+        paired_delong(sums, name)
+        for name, sums in sorted((comparisons or {}).items())
+        if whole and _same_cases(sums, whole)
+    )
+    line = None
+    if whole and membership and membership.overall.n >= settings.min_class_count:
+        line = membership_line(membership, test)
+    assessed = {
+        "calibration slope and intercept": calibration is not None,
+        "comparison with other models on the same cases": bool(compared),
+        "leave-one-site-out": bool(left_out),
+        "external validation": bool(external),
+        "membership inference": line is not None,
+        "secure aggregation: the coordinator's process sees the sums of each site": False,
+        f"AUC to {WIDEST_BOUND} of that of the case scores, by a second pass with finer edges": (
+            refined or not whole or auc(whole).bound <= WIDEST_BOUND
+        ),
     }
+    chosen = next(t for t in thresholds if t.name == settings.threshold)
+    return Metrics(
+        overall=result(test.overall, None if whole else SUPPRESSED),
+        strata=tuple(
+            results.Stratum(
+                by=group.by,
+                level=group.level,
+                result=result(group, groups.hidden(group)),
+                p_holm=p_holm.get(group.key),
+            )
+            for group in groups.strata
+        ),
+        within_site=within,
+        heterogeneity=spread,
+        gaps=gaps(shown),
+        alarms=alarms(shown, adjusted, whole) if whole else (),
+        thresholds=thresholds,
+        threshold=results.OperatingThreshold(value=chosen.value, rule=chosen.rule),
+        roc=roc_points(test, wide_edges(test, settings.min_class_count)) if whole else SUPPRESSED,
+        calibration=_calibration(test, settings, calibration) if whole else SUPPRESSED,
+        comparisons=compared,
+        membership=line,
+        left_out=tuple(
+            results.LeftOut(
+                site=name,
+                result=groups.hidden_site(name) or _result(sums.overall, sums.edges, ()),
+            )
+            for name, sums in sorted((left_out or {}).items())
+        ),
+        external=tuple(sorted(external)),
+        withheld=groups.withheld,
+        bins=test.bins,
+        refined=refined,
+        min_class_count=settings.min_class_count,
+        min_sites=settings.min_sites,
+        not_assessed=tuple(what for what, done in assessed.items() if not done),
+    )
 
 
-def _printable(
-    test: EvaluationSums, per_site: Mapping[str, EvaluationSums], minimum: int
-) -> dict[tuple[str, ...], Printable]:
-    # A run without federation is one nameless site, which no result is printed for.
-    sites = per_site or {"": test}
-    return {
-        by: printable(
-            {
-                (site, stratum.level): (stratum.positives, stratum.negatives)
-                for site, sums in sites.items()
-                for stratum in sums.strata
-                if stratum.by == by
-            },
-            minimum,
-        )
-        for by in STRATIFICATIONS
-    }
+def _result(
+    sums: StratumSums, edges: Edges, thresholds: tuple[results.Threshold, ...]
+) -> GroupResult:
+    return GroupResult(
+        n=sums.n,
+        positives=sums.positives,
+        auc=auc_interval(sums),
+        brier=sums.brier / sums.n,
+        loss=sums.loss / sums.n,
+        at=tuple(at_threshold(sums, edges, threshold) for threshold in thresholds),
+    )
 
 
-def _results(sums: StratumSums, threshold: Threshold, is_shown: bool) -> dict[str, Any]:
-    if not is_shown:
-        return dict.fromkeys(RESULTS, SUPPRESSED)
-    true_positive = sum(sums.positive[threshold.edge :])
-    false_positive = sum(sums.negative[threshold.edge :])
-    false_negative = sums.positives - true_positive
-    return {
-        "n": sums.n,
-        "positives": sums.positives,
-        "auc": asdict(auc_interval(sums)) | {"bound": auc(sums).bound},
-        "sensitivity": asdict(wilson(true_positive, sums.positives)),
-        "specificity": asdict(wilson(sums.negatives - false_positive, sums.negatives)),
-        "f1": {"value": 2 * true_positive / (2 * true_positive + false_positive + false_negative)},
-        "brier": {"value": sums.brier / sums.n},
-        "loss": {"value": sums.loss / sums.n},
-    }
+def _within(groups: Groups) -> tuple[results.WithinSite, results.Heterogeneity | None]:
+    """Return the mean over sites and their spread, over no site that could be solved for."""
+    printed, kept = groups.usable_sites()
+    used = printed + (kept if len(kept) >= FEWEST_HIDDEN else [])
+    if not used:
+        return results.WithinSite(sites=0, fixed=SUPPRESSED, random=None), None
+    found = site_effects(used)
+    within = results.WithinSite(sites=len(used), fixed=fixed_auc(found), random=None)
+    if len(used) < 2 or 0 < len(used) - len(printed) < FEWEST_HIDDEN_SPREAD:
+        return within, None
+    within = within.model_copy(update={"random": random_auc(found)})
+    return within, heterogeneity(found, len(used))
+
+
+def _calibration(
+    test: EvaluationSums, settings: EvaluationSettings, fit: Fit | None
+) -> results.Calibration:
+    bins = reliability(test, wide_edges(test, settings.min_class_count))
+    return results.Calibration(
+        bins=bins,
+        parts=brier_parts(test, bins),
+        mean_score=sum(test.scores) / test.overall.n,
+        observed=wilson(test.overall.positives, test.overall.n),
+        slope=fit.slope if fit else None,
+        intercept=fit.intercept if fit else None,
+        steps=fit.steps if fit else 0,
+    )
+
+
+def _same_cases(sums: JointSums, whole: StratumSums) -> bool:
+    # Over other cases the two results could be subtracted.
+    counts = [sum(cell[2] for cell in cells) for cells in (sums.positive, sums.negative)]
+    return counts == [whole.positives, whole.negatives]

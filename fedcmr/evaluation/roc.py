@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from fedcmr.errors import DataError
-from fedcmr.evaluation.sums import StratumSums
+from fedcmr.evaluation.edges import WIDEST_BOUND, Edges, quantile_edges
+from fedcmr.evaluation.sums import EvaluationSums, StratumSums
 
 
 @dataclass(frozen=True)
@@ -34,4 +35,19 @@ def auc(sums: StratumSums) -> Auc:
     return Auc(
         value=float(positive @ (2 * below + negative) / (2 * pairs)),
         bound=float(positive @ negative / (2 * pairs)),
+    )
+
+
+def refined_edges(sums: EvaluationSums) -> Edges | None:
+    """Return the edges for a second pass; None where the bound is narrow or a class is missing.
+
+    The old edges stay, with thresholds on them.
+    """
+    cases = sums.overall
+    if min(cases.positives, cases.negatives) == 0 or auc(cases).bound <= WIDEST_BOUND:
+        return None
+    return quantile_edges(
+        sums.edges,
+        np.array(cases.positive, dtype=np.float64),
+        np.array(cases.negative, dtype=np.float64),
     )

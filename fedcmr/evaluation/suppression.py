@@ -1,129 +1,120 @@
 """Which results may be printed, so that no small group shows, nor can be computed from the rest.
 
-Results are printed for all cases, for each row and for each column of a table of counts (rows:
-sites, columns: levels of a stratification). A group is small when a class has fewer cases than
-the minimum. Small groups are withheld; then larger ones as well, as long as adding and
-subtracting printed groups would give a small one.
-
-What can be computed: a weighted sum of printed groups that is 1 or 0 in every cell. Rows, columns
-and the total make a network matrix, which is totally unimodular (Schrijver, Theory of Linear and
-Integer Programming, 19.3): the weights can be whole numbers, and cut at every whole number they
-give disjoint sums with weights of -1, 0 and 1. These have one shape: the cells of some rows less
-those of some columns that lie wholly inside these rows, with the withheld rows taken together on
-one side, and so the withheld columns. For given rows, the most columns leave the smallest group,
-so that looking at every choice of rows finds every leak.
+Results are printed for all cases, for sites and for levels of views. A group is small when a class
+has fewer cases than the minimum, or when it comes from too few sites of which one keeps its
+results. Small groups are withheld; then larger ones as well, as long as adding and subtracting
+printed groups gives a small one (see `leaks`).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
-from numpy.typing import NDArray
 
-Cell = tuple[str, tuple[str, ...]]
-"""A site and a level."""
-
-Counts = tuple[int, int]
-"""Cases of class 1 and of class 0."""
-
-MOST_ROWS = 10
-"""With more printed sites and more printed levels than this, results by site are withheld: every
-choice of the fewer ones is looked at."""
+from fedcmr.evaluation.leaks import TOTAL, Cell, Group, Search
+from fedcmr.evaluation.strata import VIEWS, Columns, Level
+from fedcmr.evaluation.sums import EvaluationSums
 
 
 @dataclass(frozen=True)
 class Printable:
-    """What of a table may be printed."""
+    """What may be printed."""
 
     total: bool
     sites: frozenset[str]
-    levels: frozenset[tuple[str, ...]]
+    levels: frozenset[tuple[Columns, Level]]
+    """(view, level)."""
 
 
-def printable(table: Mapping[Cell, Counts], minimum: int) -> Printable:
-    """Return the groups that may be printed with at least `minimum` cases of each class.
+def cells_of(sites: Mapping[str, EvaluationSums]) -> list[Cell]:
+    """Return the counts of every table at every site."""
+    return [
+        Cell(name, stratum.by, stratum.level, (stratum.positives, stratum.negatives))
+        for name, sums in sorted(sites.items())
+        for stratum in sums.strata[1:]
+    ]
 
-    The structure of the table (which site has which level at all) is taken as known to everyone.
+
+def printable(
+    cells: Collection[Cell],
+    minimum: int,
+    *,
+    open_sites: Collection[str],
+    min_sites: int,
+    views: Mapping[Columns, tuple[Columns, ...]] = VIEWS,
+) -> Printable:
+    """Return the groups that may be printed.
+
+    Args:
+        cells: all tables of all sites; every table of a site has the same cases.
+        minimum: least cases of each class.
+        open_sites: sites that allow results of their own to be printed.
+        min_sites: sites that a group must come from unless all of its sites are open.
+        views: what is printed of each table.
     """
-    cells = sorted(cell for cell, counts in table.items() if sum(counts))
-    counts = np.array([table[cell] for cell in cells], dtype=np.int64).reshape(-1, 2)
-    groups = _groups(cells)
-    size = {name: int(counts[inside].sum()) for name, inside in groups.items()}
-    shown = {name for name, inside in groups.items() if counts[inside].sum(0).min() >= minimum}
-    if min(len(_of(shown, "site")), len(_of(shown, "level"))) > MOST_ROWS:
-        shown -= set(_of(shown, "site"))
-    while leak := min(
-        _leaks(groups, shown, counts, minimum),
-        key=lambda used: (len(used), sorted(used)),
-        default=None,
+    members = _members(cells, views)
+    private = frozenset(cell.site for cell in cells) - set(open_sites)
+    size = {name: sum(sum(cell.counts) for cell in inside) for name, inside in members.items()}
+    shown = sorted(
+        (
+            name
+            for name, inside in members.items()
+            if _is_large(inside, minimum)
+            and not (_few(inside, min_sites) and private & {cell.site for cell in inside})
+        ),
+        key=repr,
+    )
+    for support, weight in _checks():
+        search = Search([c for c in cells if np.dot(support, c.counts)], views, shown)
+        while leak := search.leak(minimum, weight):
+            _withhold(leak, shown, size)
+    search = Search(list(cells), views, shown)
+    while private and (
+        leak := search.leak(0, np.ones(2), private=private, most_sites=min_sites - 1)
     ):
-        # The smallest group that the leak needs costs the reader least.
-        shown.remove(min(leak - {TOTAL} or leak, key=lambda name: (size[name], name)))
+        _withhold(leak, shown, size)
     return Printable(
         total=TOTAL in shown,
-        sites=frozenset(name[1] for name in _of(shown, "site")),
-        levels=frozenset(name[1:] for name in _of(shown, "level")),
+        sites=frozenset(str(name[1]) for name in shown if name[0] == "site"),
+        levels=frozenset(name for name in shown if isinstance(name[0], tuple)),
     )
 
 
-Name = tuple[str, ...]
-Mask = NDArray[np.bool_]
-
-TOTAL: Name = ("total",)
-
-
-def _groups(cells: list[Cell]) -> dict[Name, Mask]:
-    """Return which cells (cells,) each group has."""
-    groups: dict[Name, Mask] = {TOTAL: np.ones(len(cells), dtype=np.bool_)}
-    for index, (site, level) in enumerate(cells):
-        for name in (("site", site), ("level", *level)):
-            groups.setdefault(name, np.zeros(len(cells), dtype=np.bool_))[index] = True
-    return groups
-
-
-def _of(names: set[Name], kind: str) -> list[Name]:
-    return sorted(name for name in names if name[0] == kind)
+def _members(
+    cells: Collection[Cell], views: Mapping[Columns, tuple[Columns, ...]]
+) -> dict[Group, list[Cell]]:
+    """Return the cells of every group; of all cases and of sites, those of one table."""
+    members: dict[Group, list[Cell]] = {}
+    one = min((cell.table for cell in cells), default=())
+    for cell in cells:
+        names = cell.groups(views)
+        if cell.table == one:
+            names = [TOTAL, ("site", cell.site), *names]
+        for name in names:
+            members.setdefault(name, []).append(cell)
+    return members
 
 
-def _leaks(
-    groups: Mapping[Name, Mask], shown: set[Name], counts: NDArray[np.int64], minimum: int
-) -> Iterator[set[Name]]:
-    """Give sets of printed groups whose combination is a small group."""
-    if not len(counts):
-        return
-    # Rows and columns play the same part: the complement of either turns one into the other.
-    rows, columns = sorted((_of(shown, "site"), _of(shown, "level")), key=len)
-    in_rows, in_columns = (
-        np.array([groups[name] for name in names], dtype=np.bool_).reshape(-1, len(counts))
-        for names in (rows, columns)
-    )
-    withheld_row, withheld_column = ~in_rows.any(0), ~in_columns.any(0)
-    chosen = np.array(list(product((False, True), repeat=len(rows))), dtype=np.bool_)
-    chosen = chosen.reshape(2 ** len(rows), len(rows))
-    for with_row, with_column in product((False, True), repeat=2):
-        if with_row != with_column and TOTAL not in shown:
-            continue
-        added = chosen @ in_rows | (with_row & withheld_row)
-        taken = ~(~added @ in_columns.T)
-        if with_column:
-            possible = ~(~added & withheld_column).any(1)
-        else:
-            possible = np.ones(len(added), dtype=np.bool_)
-        for index in np.flatnonzero(possible):
-            available = added[index] & ~(with_column & withheld_column)
-            for less in _columns(available, taken[index], in_columns):
-                inside = available & ~(less @ in_columns)
-                if inside.any() and counts[inside].sum(0).min() < minimum:
-                    used = {rows[i] for i in np.flatnonzero(chosen[index] != with_row)}
-                    used |= {columns[i] for i in np.flatnonzero(less != with_column)}
-                    yield used | ({TOTAL} if with_row != with_column else set())
+def _is_large(inside: Collection[Cell], minimum: int) -> bool:
+    return all(sum(cell.counts[label] for cell in inside) >= minimum for label in (0, 1))
 
 
-def _columns(available: Mask, taken: Mask, in_columns: Mask) -> Iterator[Mask]:
-    """Give the columns to take off: all that may be, or all but one where that leaves nothing."""
-    if (available & ~(taken @ in_columns)).any():
-        yield taken
-        return
-    for index in np.flatnonzero(taken):
-        yield taken & (np.arange(len(taken)) != index)
+def _few(inside: Collection[Cell], min_sites: int) -> bool:
+    return len({cell.site for cell in inside}) < min_sites
+
+
+def _checks() -> Iterator[tuple[tuple[int, int], np.ndarray]]:
+    """Give what is taken to exist, and the class that is counted.
+
+    A class of which a level has no case can be known to be absent there (no scar without a
+    cause): its sums are then sums over the other levels.
+    """
+    for label in (0, 1):
+        weight = np.eye(2)[label]
+        yield (1, 1), weight
+        yield (int(weight[0]), int(weight[1])), weight
+
+
+def _withhold(leak: set[Group], shown: list[Group], size: Mapping[Group, int]) -> None:
+    # The smallest group that the leak needs costs the reader least.
+    shown.remove(min(leak - {TOTAL} or leak, key=lambda name: (size[name], repr(name))))

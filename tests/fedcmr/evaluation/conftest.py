@@ -2,6 +2,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from case_files import EDGES, equal_edges, level
 from numpy.typing import NDArray
 
 from fedcmr.evaluation.sums import EvaluationSums, StratumSums, collect
@@ -14,8 +15,7 @@ def histogram() -> Callable[..., StratumSums]:
     """Sums over cases without strata."""
 
     def build(labels: list[int], scores: list[float], bins: int = 64) -> StratumSums:
-        level = {"vendor": "GE", "field_strength": "3T"}
-        return collect(labels, scores, [level] * len(labels), bins=bins).overall
+        return collect(labels, scores, [level()] * len(labels), edges=equal_edges(bins)).overall
 
     return build
 
@@ -29,7 +29,7 @@ def cases() -> Callable[..., Cases]:
         labels = (rng.random(n) < prevalence).astype(np.int64)
         scores = 1 / (1 + np.exp(-rng.normal(1.5 * labels - 0.7, 1.2)))
         levels = [
-            {"vendor": str(vendor), "field_strength": str(field)}
+            level(str(vendor), str(field))
             for vendor, field in zip(
                 rng.choice(["GE", "Philips", "Siemens"], n),
                 rng.choice(["1.5T", "3T"], n),
@@ -45,7 +45,7 @@ def cases() -> Callable[..., Cases]:
 def sums(cases: Callable[..., Cases]) -> Callable[..., EvaluationSums]:
     """Sums over seeded cases."""
 
-    def build(n: int, seed: int = 0, bins: int = 64) -> EvaluationSums:
-        return collect(*cases(n, seed), bins=bins)
+    def build(n: int, seed: int = 0) -> EvaluationSums:
+        return collect(*cases(n, seed), edges=EDGES)
 
     return build

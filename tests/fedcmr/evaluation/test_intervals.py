@@ -1,9 +1,10 @@
 import math
 
+import numpy as np
 import pytest
-from scipy.stats import binomtest
+from scipy.stats import binomtest, norm
 
-from fedcmr.evaluation.intervals import Z95, expit, logit_interval, wilson
+from fedcmr.evaluation.intervals import Z95, expit, f1_interval, logit_interval, two_sided, wilson
 
 
 @pytest.mark.parametrize(
@@ -36,3 +37,24 @@ def test_logit_interval_holds_the_value() -> None:
     interval = logit_interval(1.0, 3.0, 0.01)
     assert interval.low == pytest.approx(expit(3.0 - 0.1 * Z95))
     assert interval.high == 1.0
+
+
+@pytest.mark.parametrize("z", [0.0, 1.5, -1.959963984540054, 8.0])
+def test_two_sided_p_is_that_of_the_normal_distribution(z: float) -> None:
+    assert two_sided(z) == pytest.approx(2 * norm.sf(abs(z)), rel=1e-12)
+
+
+def test_f1_interval_covers() -> None:
+    rng = np.random.default_rng(8)
+    counts = rng.multinomial(120, (0.25, 0.15, 0.1, 0.5), size=2000)
+    true_f1 = 0.5 / (0.5 + 0.15 + 0.1)
+    covered = [
+        (part := f1_interval(tp, fp, fn)).low <= true_f1 <= part.high
+        for tp, fp, fn, _ in counts.tolist()
+    ]
+    assert 0.93 <= np.mean(covered) <= 0.97
+
+
+def test_f1_of_nothing_found_is_0() -> None:
+    assert f1_interval(0, 3, 7).value == 0
+    assert f1_interval(4, 0, 0).high == 1

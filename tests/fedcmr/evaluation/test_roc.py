@@ -2,15 +2,15 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from case_files import EDGES, equal_edges, level
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference.auc import slow_auc
 
 from fedcmr.errors import DataError
-from fedcmr.evaluation.roc import auc
+from fedcmr.evaluation.roc import auc, refined_edges
 from fedcmr.evaluation.sums import StratumSums, collect
 
-LEVEL = {"vendor": "GE", "field_strength": "3T"}
 CASES = st.lists(st.tuples(st.integers(0, 1), st.floats(0, 1)), min_size=2, max_size=60).filter(
     lambda cases: len({label for label, _ in cases}) == 2
 )
@@ -20,7 +20,7 @@ CASES = st.lists(st.tuples(st.integers(0, 1), st.floats(0, 1)), min_size=2, max_
 @given(CASES, st.sampled_from([2, 5, 64, 256]))
 def test_exact_auc_lies_within_the_bound(cases: list[tuple[int, float]], bins: int) -> None:
     labels, scores = [c[0] for c in cases], [c[1] for c in cases]
-    area = auc(collect(labels, scores, [LEVEL] * len(cases), bins=bins).overall)
+    area = auc(collect(labels, scores, [level()] * len(cases), edges=equal_edges(bins)).overall)
     assert abs(slow_auc(labels, scores) - area.value) <= area.bound + 1e-12
 
 
@@ -67,3 +67,30 @@ def test_ends(
 def test_one_class_has_no_auc(histogram: Callable[..., StratumSums], labels: list[int]) -> None:
     with pytest.raises(DataError, match="both classes"):
         auc(histogram(labels, [0.5] * len(labels)))
+
+
+def _concentrated(seed: int) -> tuple[list[int], list[float]]:
+    """Scores that a badly calibrated network gives: all of them near 0 and near 1."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 2, 600)
+    return labels.tolist(), (1 / (1 + np.exp(-8 * rng.normal(labels - 0.5, 1)))).tolist()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_second_pass_brings_the_bound_down(seed: int) -> None:
+    labels, scores = _concentrated(seed)
+    first = collect(labels, scores, [level()] * 600, edges=EDGES)
+    assert auc(first.overall).bound > 0.01
+    edges = refined_edges(first)
+    assert edges is not None
+    assert set(EDGES) < set(edges)
+    second = collect(labels, scores, [level()] * 600, edges=edges)
+    assert second.at(EDGES).overall == first.overall
+    area = auc(second.overall)
+    assert area.bound <= 0.01
+    assert abs(slow_auc(labels, scores) - area.value) <= area.bound + 1e-12
+    assert refined_edges(second) is None
+
+
+def test_nothing_to_refine_without_a_class() -> None:
+    assert refined_edges(collect([1, 1], [0.5, 0.5], [level()] * 2, edges=EDGES)) is None

@@ -1,0 +1,194 @@
+"""Two models on the same cases: joint histograms that add up, and DeLong's paired test."""
+
+import math
+from collections.abc import Sequence
+from typing import Annotated, Literal, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from pydantic import Field, model_validator
+
+from fedcmr.config import Settings, parse_json
+from fedcmr.errors import ConfigurationError, DataError
+from fedcmr.evaluation.delong import NO_VARIANCE, auc_interval, placements
+from fedcmr.evaluation.edges import Edges, coarse_edges
+from fedcmr.evaluation.intervals import Z95, two_sided
+from fedcmr.evaluation.results import Comparison, Estimate
+from fedcmr.evaluation.sums import MOST_BINS, MOST_CASES, Edge, StratumSums
+from fedcmr.types import DoubleArray
+
+Index = Annotated[int, Field(strict=True, ge=0, lt=MOST_BINS)]
+Cell = tuple[Index, Index, Annotated[int, Field(strict=True, ge=1, le=10**12)]]
+"""Bin of the model, bin of the other one, cases."""
+
+
+class JointSums(Settings):
+    """Cases by the bins of two scores, for each class; only cells that have a case."""
+
+    schema_version: Literal[1] = 1
+    edges: tuple[Edge, ...] = Field(min_length=1, max_length=MOST_BINS - 1)
+    positive: tuple[Cell, ...]
+    negative: tuple[Cell, ...]
+
+    @model_validator(mode="after")
+    def _is_a_histogram(self) -> Self:
+        if list(self.edges) != sorted(set(self.edges)):
+            raise ValueError("edges must rise")
+        for cells in (self.positive, self.negative):
+            places = [cell[:2] for cell in cells]
+            if places != sorted(set(places)):
+                raise ValueError("cells must be sorted, without duplicates")
+            if any(max(place) > len(self.edges) for place in places):
+                raise ValueError("a cell lies outside the histogram")
+        return self
+
+    @property
+    def n(self) -> int:
+        """Cases."""
+        return sum(cell[2] for cell in (*self.positive, *self.negative))
+
+    def at(self, edges: Edges) -> "JointSums":
+        """Return the same sums over fewer, wider bins.
+
+        Raises:
+            DataError: an edge is not one of these sums, or none is left.
+        """
+        if edges == self.edges:
+            return self
+        if not edges or not set(edges) <= set(self.edges):
+            raise DataError("histograms can only be merged at edges that they have")
+        bin_of = np.searchsorted(np.array(edges), np.array([0.0, *self.edges]), side="right")
+
+        def merged(cells: tuple[Cell, ...]) -> tuple[Cell, ...]:
+            return _added([(int(bin_of[i]), int(bin_of[j]), count) for i, j, count in cells])
+
+        return JointSums(
+            edges=edges, positive=merged(self.positive), negative=merged(self.negative)
+        )
+
+    def __add__(self, other: "JointSums") -> "JointSums":
+        """Return the sums over the cases of both, at the edges that both have.
+
+        Raises:
+            DataError: the two have no edge in common.
+        """
+        if self.edges != other.edges:
+            common = tuple(sorted(set(self.edges) & set(other.edges)))
+            return self.at(common) + other.at(common)
+        return JointSums(
+            edges=self.edges,
+            positive=_added([*self.positive, *other.positive]),
+            negative=_added([*self.negative, *other.negative]),
+        )
+
+    def to_json(self) -> str:
+        """Return the text that travels."""
+        return self.canonical_json()
+
+    @classmethod
+    def from_json(cls, text: str, *, where: str) -> "JointSums":
+        """Read what a site sent; `where` names the site in the error.
+
+        Raises:
+            ConfigurationError: not such sums, or of too many cases.
+        """
+        sums = parse_json(text, cls, where=where)
+        if sums.n > MOST_CASES:
+            raise ConfigurationError(f"sums over more than {MOST_CASES} cases", where=where)
+        return sums
+
+
+def collect_joint(
+    labels: ArrayLike,
+    scores: ArrayLike,
+    others: ArrayLike,
+    *,
+    edges: Sequence[float],
+    most_bins: int = MOST_BINS,
+) -> JointSums:
+    """Count cases with labels (N,) by two scores (N,), both in [0, 1].
+
+    Raises:
+        DataError: lengths differ, a label is not 0 or 1, or a score is outside [0, 1] or NaN.
+    """
+    label = np.asarray(labels)
+    pair = np.stack([np.asarray(scores, dtype=np.float64), np.asarray(others, dtype=np.float64)])
+    if label.shape != pair.shape[1:] or not np.isin(label, (0, 1)).all():
+        raise DataError("a paired comparison needs a label of 0 or 1 and two scores per case")
+    if not ((pair >= 0) & (pair <= 1)).all():
+        raise DataError("scores must be numbers from 0 to 1", fix="check that training converged")
+    kept = tuple(edges) if len(edges) < most_bins else coarse_edges(edges, most_bins)
+    bins = np.searchsorted(np.array(kept), pair, side="right")
+
+    def counted(value: int) -> tuple[Cell, ...]:
+        return _added([(int(i), int(j), 1) for i, j in bins[:, label == value].T])
+
+    return JointSums(edges=kept, positive=counted(1), negative=counted(0))
+
+
+def paired_delong(sums: JointSums, name: str) -> Comparison:
+    """Compare two correlated areas; `name` is that of the other model.
+
+    DeLong, DeLong and Clarke-Pearson 1988, equation 6 with the contrast (1, -1): each cell has one
+    difference of placements, weighted by the cases in it. Two models that order all cases alike
+    differ by 0 with p = 1.
+
+    Raises:
+        DataError: a class has fewer than two cases.
+    """
+    positive, negative = (
+        _square(cells, len(sums.edges) + 1) for cells in (sums.positive, sums.negative)
+    )
+    n_positive, n_negative = positive.sum(), negative.sum()
+    if min(n_positive, n_negative) < 2:
+        raise DataError("a paired comparison needs two cases of each class")
+    ours = placements(positive.sum(1), negative.sum(1))
+    theirs = placements(positive.sum(0), negative.sum(0))
+    variance = 0.0
+    for counts, n, of_ours, of_theirs in (
+        (positive, n_positive, ours[0], theirs[0]),
+        (negative, n_negative, ours[1], theirs[1]),
+    ):
+        gap = of_ours[:, None] - of_theirs[None, :]
+        mean = (counts * gap).sum() / n
+        variance += float((counts * np.square(gap - mean)).sum() / (n - 1) / n)
+    areas = [auc_interval(_margin(positive, negative, axis)) for axis in (1, 0)]
+    difference = areas[0].value - areas[1].value
+    half = Z95 * math.sqrt(variance)
+    if variance > NO_VARIANCE:
+        p = two_sided(difference / math.sqrt(variance))
+    else:
+        p = 1.0 if abs(difference) < NO_VARIANCE else 0.0
+    return Comparison(
+        name=name,
+        n=sums.n,
+        auc=areas[0],
+        other=areas[1],
+        difference=Estimate(value=difference, low=difference - half, high=difference + half),
+        p=p,
+    )
+
+
+def _added(cells: Sequence[Cell]) -> tuple[Cell, ...]:
+    counts: dict[tuple[int, int], int] = {}
+    for i, j, count in cells:
+        counts[i, j] = counts.get((i, j), 0) + count
+    return tuple((i, j, count) for (i, j), count in sorted(counts.items()))
+
+
+def _square(cells: Sequence[Cell], bins: int) -> DoubleArray:
+    counts = np.zeros((bins, bins))
+    for i, j, count in cells:
+        counts[i, j] = count
+    return counts
+
+
+def _margin(positive: DoubleArray, negative: DoubleArray, axis: int) -> StratumSums:
+    return StratumSums(
+        by=(),
+        level=(),
+        positive=tuple(positive.sum(axis).astype(int).tolist()),
+        negative=tuple(negative.sum(axis).astype(int).tolist()),
+        loss=0.0,
+        brier=0.0,
+    )
