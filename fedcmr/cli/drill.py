@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.table import Table
 
 from fedcmr.cli.say import say
-from fedcmr.errors import CheckFailed
+from fedcmr.errors import CheckFailed, UsageError
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -93,6 +95,48 @@ def network_command(
         say(f"{accounted} of {len(sites)} sites accounted for in the release")
     if accounted < len(sites) or any(cut.missed or not cut.identical for cut in outages):
         raise CheckFailed("the network cost something", fix="give --out and read its logs")
+
+
+@app.command("poison")
+def poison_command(
+    attacks: Annotated[
+        list[str] | None,
+        typer.Option("--attack", help="Of sign_flip, scaling, noise, label_flip, nan; all without"),
+    ] = None,
+    out: Out = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let one of five sites send falsified updates, with defences off and on; print the AUC.
+
+    Ends with 1 unless, with defences on, every attack costs at most 0.03 and the site is named.
+
+    Example: fedcmr drill poison
+    """
+    from fedcmr.drill.poison import ATTACKS, PoisonDrill
+
+    chosen = tuple(name for name in ATTACKS if not attacks or name in (*attacks, "none"))
+    if unknown := set(attacks or ()) - set(ATTACKS):
+        raise UsageError(f"no attack {sorted(unknown)[0]!r}", fix=f"one of {', '.join(ATTACKS)}")
+    with _folder(out) as folder:
+        drill = PoisonDrill(folder)
+        drill.prepare()
+        outcomes = drill.run(chosen, tell=_tell)
+    clean = next(it.auc for it in outcomes if it.attack == "none") or 0.0
+    failed = [it for it in outcomes if not it.passed(clean)]
+    if as_json:
+        typer.echo(json.dumps([asdict(it) for it in outcomes], indent=2))
+    else:
+        table = Table("attack", "defences off", "named", "defences on", "named", title="AUC")
+        for off, on in zip(outcomes[::2], outcomes[1::2], strict=True):
+            cells = [(_area(it.auc), ", ".join(it.named)) for it in (off, on)]
+            table.add_row(off.attack, *cells[0], *cells[1])
+        Console(highlight=False, soft_wrap=True).print(table)
+    if failed:
+        raise CheckFailed(f"the defences did not hold against {failed[0].attack}")
+
+
+def _area(value: float | None) -> str:
+    return "no release" if value is None else f"{value:.3f}"
 
 
 @contextmanager
