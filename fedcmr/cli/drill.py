@@ -139,6 +139,37 @@ def _area(value: float | None) -> str:
     return "no release" if value is None else f"{value:.3f}"
 
 
+@app.command("soak")
+def soak_command(
+    sites: Annotated[int, typer.Option(min=2, help="Sites, a process each.")] = 10,
+    rounds: Annotated[int, typer.Option(min=10, help="Rounds.")] = 50,
+    out: Out = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run many sites for many rounds; memory, file handles, threads and processes must be flat.
+
+    Example: fedcmr drill soak --sites 10 --rounds 50
+    """
+    from fedcmr.drill.soak import soak
+
+    with _folder(out) as folder:
+        found = soak(folder, sites, rounds, tell=_tell)
+    if as_json:
+        held = [{**asdict(it), "slope_kb": it.slope_kb} for it in found.held]
+        disk = {"disk_kb": found.disk_kb, "disk_slope_kb": found.disk_slope_kb}
+        typer.echo(json.dumps({"rounds": rounds, "held": held, **disk}, indent=2))
+    else:
+        table = Table("process", "MB", "kB per round", "handles", "threads", "children")
+        for it in found.held:
+            counts = [f"{c[0]} to {c[-1]}" for c in (it.handles, it.threads, it.children)]
+            memory = f"{it.memory_mb[0]:.0f} to {it.memory_mb[-1]:.0f}"
+            table.add_row(it.process, memory, f"{it.slope_kb:.1f}", *counts)
+        Console(highlight=False, soft_wrap=True).print(table)
+        say(f"disk: {found.disk_kb[-1]:.0f} kB, {found.disk_slope_kb:.1f} kB per round")
+    if growing := [it.process for it in found.held if not it.is_flat]:
+        raise CheckFailed(f"growing: {', '.join(growing)}")
+
+
 @contextmanager
 def _folder(out: Path | None) -> Iterator[Path]:
     if out is not None:
