@@ -10,6 +10,7 @@ from case_files import EDGES, level
 
 from fedcmr.config import Experiment, ModelSettings, Preprocessing
 from fedcmr.evaluation.metrics import metrics
+from fedcmr.evaluation.results import Metrics
 from fedcmr.evaluation.sums import collect, total
 from fedcmr.models.registry import build
 from fedcmr.release.bundle import write_release
@@ -30,7 +31,7 @@ def state(seed: int = 0) -> dict[str, torch.Tensor]:
         return build(EXPERIMENT.model, EXPERIMENT.preprocessing).state_dict()
 
 
-def results() -> dict[str, Any]:
+def results() -> Metrics:
     """Content of metrics.json with shown and suppressed strata and sites."""
     rng = np.random.default_rng(0)
     per_site = {}

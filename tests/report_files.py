@@ -1,4 +1,4 @@
-"""Facts of a run with everything that a report can show, by hand: numbers a reader would believe."""
+"""Facts of a run with everything that a report can show, by hand, as a reader would believe."""
 
 from datetime import UTC, datetime, timedelta
 

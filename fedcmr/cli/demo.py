@@ -11,6 +11,7 @@ from rich.console import Console
 from fedcmr.cli.demonstration import Demonstration
 from fedcmr.cli.results import print_results
 from fedcmr.drill.federation import free_port
+from fedcmr.evaluation.results import Metrics
 
 
 def demo_command(
@@ -41,4 +42,8 @@ def demo_command(
         return
     provenance = json.loads((release / "provenance.json").read_text(encoding="utf-8"))
     rounds = len(provenance["history"])
-    print_results(found, f"PHANTOM data: {rounds} rounds, {sites} sites, {seconds:.0f} s", release)
+    print_results(
+        Metrics.model_validate(found),
+        f"PHANTOM data: {rounds} rounds, {sites} sites, {seconds:.0f} s",
+        release,
+    )

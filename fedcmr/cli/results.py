@@ -1,32 +1,37 @@
-"""metrics.json as a table for a terminal."""
+"""Results as a table for a terminal."""
 
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from fedcmr.cli.say import printable, say
+from fedcmr.evaluation.results import GroupResult, Hidden, Metrics
 
 
-def print_results(metrics: dict[str, Any], title: str, release: Path) -> None:
-    """Print pooled, stratified and per-site results of the content of metrics.json."""
+def print_results(metrics: Metrics, title: str, release: Path) -> None:
+    """Print the overall result, every group, and the comparison with other models."""
     table = Table("cases", "n", "AUC", "95 % interval", "bound", title=Text(title))
-    _add(table, "all sites", metrics["overall"])
-    for row in metrics["strata"]:
-        _add(table, ", ".join(row["level"]), row)
+    _add(table, "all sites", metrics.overall)
+    for stratum in metrics.strata:
+        _add(table, ", ".join(stratum.level), stratum.result)
     console = Console(soft_wrap=True, highlight=False)
     console.print(table)
     console.print("bound: the exact AUC of the case scores is within this of the printed one")
+    for other in metrics.comparisons:
+        say(
+            f"beside {other.name}: AUC {other.other.value:.3f}, released "
+            f"{other.difference.value:+.3f} (p {other.p:.3f}, paired DeLong)"
+        )
     say(f"release: {release}")
 
 
-def _add(table: Table, cases: str, row: dict[str, Any]) -> None:
+def _add(table: Table, cases: str, result: GroupResult | Hidden) -> None:
     name = Text(printable(cases))
-    auc = row["auc"]
-    if isinstance(auc, str):
-        table.add_row(name, str(row["n"]), auc, "", "")
+    if isinstance(result, str):
+        table.add_row(name, "", result, "", "")
         return
-    interval = f"{auc['low']:.3f} to {auc['high']:.3f}"
-    table.add_row(name, str(row["n"]), f"{auc['value']:.3f}", interval, f"{auc['bound']:.3f}")
+    auc = result.auc
+    interval = f"{auc.low:.3f} to {auc.high:.3f}"
+    table.add_row(name, str(result.n), f"{auc.value:.3f}", interval, f"{auc.bound:.3f}")

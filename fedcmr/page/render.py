@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from fedcmr.page import numbers
+from fedcmr.page import headings, numbers
 
 
 def environment(package: str, finalize: Callable[[object], object] | None = None) -> Environment:
@@ -29,5 +29,7 @@ def environment(package: str, finalize: Callable[[object], object] | None = None
         "count": numbers.count,
         "p_value": numbers.p_value,
         "duration": numbers.duration,
+        "table_name": headings.table_name,
+        "level_name": headings.level_name,
     }
     return made

@@ -13,12 +13,16 @@ from torch import Tensor
 
 from fedcmr.config import Experiment
 from fedcmr.errors import CheckFailed
+from fedcmr.evaluation.results import Metrics
+from fedcmr.models.registry import inference_state
+from fedcmr.release.card import render_card
 from fedcmr.release.description import LABELS, Description, OperatingPoint
 from fedcmr.release.layout import CARD, METRICS, MODEL, PROVENANCE, REPORT, WEIGHTS
 from fedcmr.release.open import open_release
 from fedcmr.release.provenance import Provenance
-from fedcmr.release.render import render_card, render_report
+from fedcmr.release.report import render_report
 from fedcmr.release.signing import sign
+from fedcmr.release.tables import csv_tables
 
 
 def write_release(
@@ -26,45 +30,44 @@ def write_release(
     *,
     state: Mapping[str, Tensor],
     experiment: Experiment,
-    metrics: Mapping[str, Any],
+    metrics: Metrics,
     provenance: Provenance,
     signing_key: Path,
 ) -> Path:
     """Write and sign the release folder `out`, which must not exist yet, and return it.
 
     Equal input gives equal bytes, but for the signature, which holds a random number. Integer
-    buffers of `state` (BatchNorm's step counter) are left out: they do not matter to a prediction.
+    buffers of `state` (BatchNorm's step counter) and what only training needs are left out.
 
     Raises:
-        CheckFailed: a weight is not finite, there is no evaluation, the weights are not those of
-            the experiment's model, or `out` exists.
+        CheckFailed: a weight is not finite, the weights are not those of the experiment's model,
+            or `out` exists.
         ConfigurationError: the signing key cannot be used.
     """
     weights = {
         name: value.detach().cpu().contiguous().clone()
-        for name, value in state.items()
+        for name, value in inference_state(state).items()
         if value.is_floating_point()
     }
     if not weights or not all(value.isfinite().all() for value in weights.values()):
         raise CheckFailed("no release: a weight is not finite", fix="lower the learning rate")
-    if not metrics.get("overall") or not metrics.get("threshold"):
-        raise CheckFailed("no release: there is no evaluation", fix="evaluate the weights first")
     if out.exists():
         raise CheckFailed("a release is there already", where=str(out), fix="choose another place")
     description = Description(
         package_version=provenance.package_version,
         labels=LABELS[experiment.task],
-        threshold=OperatingPoint.model_validate(metrics["threshold"]),
+        threshold=OperatingPoint(**metrics.threshold.model_dump()),
         phantom=provenance.phantom,
         partial=provenance.partial,
         experiment=experiment,
     )
     texts = {
         MODEL: yaml.safe_dump(description.model_dump(mode="json"), sort_keys=False),
-        METRICS: _json(metrics),
+        METRICS: _json(metrics.model_dump(mode="json")),
         PROVENANCE: _json(provenance.model_dump(mode="json")),
         REPORT: render_report(description, metrics, provenance),
         CARD: render_card(description, metrics, provenance),
+        **csv_tables(metrics, provenance),
     }
     out.parent.mkdir(parents=True, exist_ok=True)
     aside = Path(tempfile.mkdtemp(prefix=".release-", dir=out.parent))

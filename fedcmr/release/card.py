@@ -23,7 +23,7 @@ def render_card(description: Description, metrics: Metrics, provenance: Provenan
     """Return the model card in Markdown."""
     known = facts(description, metrics, provenance)
     made = environment("fedcmr.release", finalize=_escape)
-    return made.get_template("CARD2.md.j2").render(
+    return made.get_template("MODEL_CARD.md.j2").render(
         description=description,
         experiment=description.experiment,
         metrics=metrics,

@@ -14,7 +14,7 @@ class OperatingPoint(Settings):
     """Where a score is called positive."""
 
     value: float = Field(ge=0, le=1, description="a score at or above it is positive")
-    rule: str = Field(max_length=100, description="how it was chosen on the pooled validation set")
+    rule: str = Field(max_length=200, description="how it was chosen on the pooled validation set")
 
 
 class Description(Settings):

@@ -14,7 +14,18 @@ CARD = "MODEL_CARD.md"
 PROVENANCE = "provenance.json"
 SIGNATURE = "model.sig"
 
-CONTENT = (CARD, METRICS, MODEL, WEIGHTS, PROVENANCE, REPORT)
+TABLES = (
+    "auc_by_group.csv",
+    "calibration.csv",
+    "comparisons.csv",
+    "participation.csv",
+    "roc.csv",
+    "thresholds.csv",
+    "training.csv",
+)
+"""The numbers behind the figures of the report."""
+
+CONTENT = (CARD, METRICS, MODEL, WEIGHTS, PROVENANCE, REPORT, *TABLES)
 """Everything that is signed."""
 
 _MIB = 2**20

@@ -46,7 +46,8 @@ def open_release(path: Path) -> OpenRelease:
     description = load_settings(path / MODEL, Description)
     # The weights are replaced below; drawing random ones would disturb the caller's generator.
     with torch.random.fork_rng(devices=[]):
-        model = build(description.experiment.model, description.experiment.preprocessing)
+        experiment = description.experiment
+        model = build(experiment.model, experiment.preprocessing, inference=True)
     model.load_state_dict(_read_weights(path / WEIGHTS, model), strict=False)
     return OpenRelease(path, description, model.eval())
 

@@ -32,7 +32,7 @@ class Absence:
 def render_report(description: Description, metrics: Metrics, provenance: Provenance) -> str:
     """Return one HTML page that asks nothing of any other machine and needs no JavaScript."""
     made = environment("fedcmr.release")
-    return made.get_template("report2.html.j2").render(
+    return made.get_template("report.html.j2").render(
         stamps=stamps(phantom=provenance.phantom, partial=provenance.partial),
         description=description,
         experiment=description.experiment,

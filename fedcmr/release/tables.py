@@ -28,18 +28,6 @@ def csv_tables(metrics: Metrics, provenance: Provenance) -> dict[str, str]:
     }
 
 
-NAMES = (
-    "auc_by_group.csv",
-    "calibration.csv",
-    "comparisons.csv",
-    "participation.csv",
-    "roc.csv",
-    "thresholds.csv",
-    "training.csv",
-)
-"""Files that `csv_tables` gives, sorted."""
-
-
 def by_table(metrics: Metrics) -> dict[str, list[Stratum]]:
     """Return heading to groups, in the order of the metrics, without flags that no study has."""
     tables: dict[tuple[str, ...], list[Stratum]] = {}

@@ -1,6 +1,6 @@
 """What is counted of every study's acquisition, on edges that are the same at every site."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +20,20 @@ class Measure:
     edges: tuple[float, ...]
     """Inner edges: bin k holds edges[k - 1] <= value < edges[k]; both end bins are open."""
     value: Callable[[StudyRecord], float]
+    whole: bool = False
+    """Values are whole numbers and bins one wide: a bin stands for its lower edge."""
+
+    @property
+    def borders(self) -> tuple[float, ...]:
+        """Borders of the bins, (bins + 1,); the open ends are drawn as wide as their neighbours."""
+        first, last = self.edges[1] - self.edges[0], self.edges[-1] - self.edges[-2]
+        return (self.edges[0] - first, *self.edges, self.edges[-1] + last)
+
+    def quantile(self, counts: Sequence[int], part: float) -> float:
+        """Return what the bin stands for in which a quantile lies; there must be a study."""
+        index = int(np.searchsorted(np.cumsum(counts), part * sum(counts)))
+        low, high = self.borders[index : index + 2]
+        return low if self.whole else round((low + high) / 2, 6)
 
     def histogram(self, records: tuple[StudyRecord, ...]) -> tuple[int, ...]:
         """Return studies per bin, (len(edges) + 1,)."""
@@ -34,12 +48,18 @@ def _steps(first: float, last: float, step: float) -> tuple[float, ...]:
 
 
 MEASURES = (
-    Measure("spacing_mm", "In-plane spacing", "mm", _steps(0.6, 3.0, 0.1), lambda r: r.spacing_mm),
     Measure(
-        "slice_distance_mm", "Slice distance", "mm", _steps(4, 16, 1), lambda r: r.slice_distance_mm
+        "spacing_mm", "In-plane spacing", "mm", _steps(0.55, 3.05, 0.1), lambda r: r.spacing_mm
     ),
-    Measure("slices", "Slices", "per study", _steps(1, 25, 1), lambda r: r.slices),
-    Measure("phases", "Phases", "per cycle", _steps(4, 60, 2), lambda r: r.phases),
+    Measure(
+        "slice_distance_mm",
+        "Slice distance",
+        "mm",
+        _steps(3.5, 16.5, 1),
+        lambda r: r.slice_distance_mm,
+    ),
+    Measure("slices", "Slices", "per study", _steps(1, 25, 1), lambda r: r.slices, whole=True),
+    Measure("phases", "Phases", "per cycle", _steps(1, 60, 1), lambda r: r.phases, whole=True),
     Measure("rr_ms", "RR interval", "ms", _steps(400, 1600, 50), lambda r: r.rr_ms),
 )
 

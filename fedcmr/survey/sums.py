@@ -1,7 +1,7 @@
 """What a site sends about its data set: counts that add up, never a study."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Annotated, Literal, Self
 
 import numpy as np
@@ -10,12 +10,13 @@ from pydantic import Field, model_validator
 from fedcmr.config import Settings, parse_json
 from fedcmr.data.store import Dataset
 from fedcmr.errors import ConfigurationError, DataError
-from fedcmr.evaluation.sums import MOST_CASES, STRATIFICATIONS, Count, Word, levels
+from fedcmr.evaluation.strata import NOT_GIVEN, VIEWS, levels
+from fedcmr.evaluation.sums import MOST_CASES, Count, Word
 from fedcmr.survey.measures import INTENSITY_BINS, MEASURES, intensity_shares
 from fedcmr.tasks.task import Task
 
-SURVEYED: tuple[tuple[str, ...], ...] = (("split",), *STRATIFICATIONS)
-"""Columns by whose joint levels studies are counted."""
+SURVEYED = {("split",): (("split",),), **VIEWS}
+"""Table by whose joint levels studies are counted, to what is printed of it."""
 
 DECIMALS = 6
 """Of intensity shares: enough for any distance, and the same text on every machine."""
@@ -68,12 +69,13 @@ class SurveySums(Settings):
         counts: dict[tuple[str, ...], tuple[int, int]] = {}
         for stratum in self.strata:
             if len(stratum.by) != len(stratum.level) or stratum.by not in {(), *SURVEYED}:
-                raise ValueError("strata must be by the columns that are surveyed")
+                raise ValueError("strata must be by the tables that are surveyed")
             positive, negative = counts.get(stratum.by, (0, 0))
             counts[stratum.by] = (positive + stratum.positive, negative + stratum.negative)
-        # Fewer where a site withheld a stratification before these sums were added up.
-        if any(p > counts[()][0] or n > counts[()][1] for p, n in counts.values()):
-            raise ValueError("strata hold more than all studies")
+        if any(both != counts[()] for both in counts.values()):
+            raise ValueError("strata do not add up to all studies")
+        if self.n and set(counts) != {(), *SURVEYED}:
+            raise ValueError("studies must be counted by every table")
         sizes = {measure.name: len(measure.edges) + 1 for measure in MEASURES}
         if {name: len(bins) for name, bins in self.measures.items()} != sizes:
             raise ValueError("measures must have the bins of this version")
@@ -133,16 +135,16 @@ class SurveySums(Settings):
         sums = parse_json(text, cls, where=where)
         if sums.n + sums.unlabelled > MOST_CASES:
             raise ConfigurationError(f"sums over more than {MOST_CASES} studies", where=where)
-        counts: dict[tuple[str, ...], int] = {}
-        for stratum in sums.strata:
-            counts[stratum.by] = counts.get(stratum.by, 0) + stratum.n
-        if set(counts.values()) != {sums.n}:
-            raise ConfigurationError("strata do not add up to all studies", where=where)
         return sums
 
 
-def survey(dataset: Dataset, task: Task) -> SurveySums:
+def survey(dataset: Dataset, task: Task, *, withheld: Collection[str] = ()) -> SurveySums:
     """Count the studies of a data set that are labelled for the task, in all splits.
+
+    Args:
+        dataset: the site's.
+        task: whose labels count.
+        withheld: columns that the site keeps to itself; their level reads "withheld".
 
     Raises:
         DataError: an array file is missing or damaged.
@@ -152,7 +154,7 @@ def survey(dataset: Dataset, task: Task) -> SurveySums:
     counts: dict[Key, tuple[int, int]] = {((), ()): (0, 0)}
     intensity = np.zeros(INTENSITY_BINS)
     for record in records:
-        level = levels(record) | {"split": record.split}
+        level = levels(record) | {"split": record.split} | dict.fromkeys(withheld, NOT_GIVEN)
         label = labels[record.study] or 0
         for by in ((), *SURVEYED):
             key = (by, tuple(level[name] for name in by))

@@ -1,12 +1,12 @@
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 import release_files
 import torch
 
 from fedcmr.config import Experiment
+from fedcmr.evaluation.results import Metrics
 from fedcmr.release.provenance import Provenance
 from fedcmr.release.signing import generate_signing_key
 
@@ -22,7 +22,7 @@ def state() -> dict[str, torch.Tensor]:
 
 
 @pytest.fixture(scope="session")
-def results() -> dict[str, Any]:
+def results() -> Metrics:
     return release_files.results()
 
 
