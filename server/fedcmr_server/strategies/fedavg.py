@@ -16,7 +16,7 @@ class FedAvg(Stateless):
     in the same way; they differ in what a site does.
     """
 
-    def merge(self, weights: FloatArray, updates: Sequence[Update]) -> Merged:
+    def merge(self, weights: FloatArray, updates: Sequence[Update], set_aside: int = 0) -> Merged:
         """Return the mean of the updates, weighted by their examples."""
         merged = np.empty_like(weights)
         for part in blocks(weights.size):

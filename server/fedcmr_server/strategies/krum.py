@@ -24,11 +24,12 @@ class Krum(Stateless):
         self._strategy: Literal["krum", "multi_krum"] = strategy
         self._byzantine = byzantine
 
-    def merge(self, weights: FloatArray, updates: Sequence[Update]) -> Merged:
+    def merge(self, weights: FloatArray, updates: Sequence[Update], set_aside: int = 0) -> Merged:
         """Return the chosen update, or the mean of the chosen; of equals the first by name."""
-        check_enough(self._strategy, self._byzantine, len(updates))
-        scores = krum_scores(squared_distances(weights, updates), self._byzantine)
-        count = 1 if self._strategy == "krum" else len(updates) - self._byzantine
+        f = max(0, self._byzantine - set_aside)
+        check_enough(self._strategy, f, len(updates))
+        scores = krum_scores(squared_distances(weights, updates), f)
+        count = 1 if self._strategy == "krum" else len(updates) - f
         chosen = set(np.argsort(scores, kind="stable")[:count].tolist())
         kept = [update for i, update in enumerate(updates) if i in chosen]
         merged = np.empty_like(weights)

@@ -15,7 +15,7 @@ class Median(Stateless):
     Every site counts the same, whatever its examples: they are what a site says of itself.
     """
 
-    def merge(self, weights: FloatArray, updates: Sequence[Update]) -> Merged:
+    def merge(self, weights: FloatArray, updates: Sequence[Update], set_aside: int = 0) -> Merged:
         """Return the coordinate-wise median of the updates."""
         merged = np.empty_like(weights)
         for part in blocks(weights.size):

@@ -38,7 +38,7 @@ class ServerOptimizer:
         """
         raise NotImplementedError
 
-    def merge(self, weights: FloatArray, updates: Sequence[Update]) -> Merged:
+    def merge(self, weights: FloatArray, updates: Sequence[Update], set_aside: int = 0) -> Merged:
         """Return the weights after one step of the server's optimiser."""
         merged = np.empty_like(weights)
         for part in blocks(weights.size):

@@ -60,13 +60,15 @@ class Merged:
 class Strategy(Protocol):
     """How the weights of the sites become one."""
 
-    def merge(self, weights: FloatArray, updates: Sequence[Update]) -> Merged:
+    def merge(self, weights: FloatArray, updates: Sequence[Update], set_aside: int = 0) -> Merged:
         """Merge one round; the same updates in the same order give the same bits.
 
         Args:
             weights: that the sites started from, (P,).
             updates: at least one, ordered by name. They are read in blocks of columns, so that
                 memory does not grow with their number.
+            set_aside: updates of this round that failed a check before: so many hostile sites
+                less are left to withstand.
 
         Raises:
             PartialRun: too few updates for this strategy; nothing has changed.

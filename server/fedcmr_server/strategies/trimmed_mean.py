@@ -19,10 +19,11 @@ class TrimmedMean(Stateless):
     def __init__(self, byzantine: int) -> None:
         self._byzantine = byzantine
 
-    def merge(self, weights: FloatArray, updates: Sequence[Update]) -> Merged:
+    def merge(self, weights: FloatArray, updates: Sequence[Update], set_aside: int = 0) -> Merged:
         """Return the coordinate-wise trimmed mean of the updates."""
-        check_enough("trimmed_mean", self._byzantine, len(updates))
-        kept = slice(self._byzantine, len(updates) - self._byzantine)
+        f = max(0, self._byzantine - set_aside)
+        check_enough("trimmed_mean", f, len(updates))
+        kept = slice(f, len(updates) - f)
         merged = np.empty_like(weights)
         for part in blocks(weights.size):
             ordered = np.sort(stacked(updates, part), axis=0)

@@ -83,3 +83,15 @@ def test_too_few_updates_are_refused_in_one_line(
     updates = write_updates(tmp_path, drift(rng, weights, 4))
     with pytest.raises(PartialRun, match="krum with byzantine 1 needs 5 updates, 4 came; start"):
         Krum("krum", 1).merge(weights, updates)
+
+
+def test_who_was_set_aside_before_needs_no_withstanding(
+    tmp_path: Path, rng: np.random.Generator, weights: np.ndarray
+) -> None:
+    rows = drift(rng, weights, 4)
+    updates = write_updates(tmp_path, rows, EQUAL)
+    merged = Krum("multi_krum", 1).merge(weights, updates, set_aside=1)
+    assert merged.unused == ()
+    assert np.allclose(merged.weights, rows.mean(axis=0), atol=1e-6)
+    with pytest.raises(PartialRun, match="krum with byzantine 0 needs 3 updates, 2 came"):
+        Krum("krum", 1).merge(weights, updates[:2], set_aside=3)

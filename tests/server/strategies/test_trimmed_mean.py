@@ -28,3 +28,11 @@ def test_too_few_updates_are_refused_in_one_line(
     updates = write_updates(tmp_path, drift(rng, weights, 4))
     with pytest.raises(PartialRun, match="byzantine 2 needs 5 updates, 4 came; start"):
         TrimmedMean(2).merge(weights, updates)
+
+
+def test_who_was_set_aside_before_needs_no_withstanding(
+    tmp_path: Path, rng: np.random.Generator, weights: np.ndarray
+) -> None:
+    rows = drift(rng, weights, 4)
+    merged = TrimmedMean(2).merge(weights, write_updates(tmp_path, rows), set_aside=1).weights
+    assert np.allclose(merged, slow_trimmed_mean(rows.tolist(), 1), rtol=1e-6, atol=1e-7)
