@@ -1,8 +1,9 @@
-"""What a reader can compute from published totals, by elimination with exact fractions."""
+"""What a reader can compute from published totals: by elimination, and by trying every group."""
 
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
-from itertools import product
+
+import numpy as np
 
 
 def recoverable(published: Sequence[Iterable[int]], wanted: Iterable[int]) -> bool:
@@ -19,16 +20,17 @@ def recoverable(published: Sequence[Iterable[int]], wanted: Iterable[int]) -> bo
     return not any(target)
 
 
-def differences(published: Sequence[Sequence[int]]) -> set[tuple[int, ...]]:
-    """Every set of cells (0 or 1 each) that adding and subtracting published sums can give."""
-    sums = (
-        tuple(
-            sum(sign * row[cell] for sign, row in zip(signs, published, strict=True))
-            for cell in range(len(published[0]))
-        )
-        for signs in product((-1, 0, 1), repeat=len(published))
-    )
-    return {cells for cells in sums if set(cells) <= {0, 1} and any(cells)}
+def computable(published: Sequence[Sequence[int]]) -> list[tuple[int, ...]]:
+    """Every set of cells (0 or 1 each, not empty) whose sum follows from published sums.
+
+    Each of the 2^cells sets is projected onto the space of published rows: what stays in place
+    is a combination of them, with any weights.
+    """
+    rows = np.array(published, dtype=np.float64)
+    size = rows.shape[1]
+    sets = (np.arange(1, 2**size)[:, None] >> np.arange(size)) & 1
+    inside = sets @ np.linalg.pinv(rows) @ rows
+    return [tuple(row) for row in sets[np.abs(inside - sets).max(1) < 1e-9].tolist()]
 
 
 def _without(row: list[Fraction], pivot: list[Fraction], column: int) -> list[Fraction]:
