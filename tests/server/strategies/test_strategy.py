@@ -58,7 +58,7 @@ def test_a_merge_leaves_its_input_alone_and_repeats_its_bits(
 def test_memory_does_not_grow_with_the_number_of_updates(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: FederationSettings
 ) -> None:
-    monkeypatch.setattr("fedcmr_server.strategies.columns.COLUMNS", 2**12)
+    monkeypatch.setattr("fedcmr_server.strategies.columns.COLUMNS", 2**11)
     size, sites = 400_000, 50
     weights = np.zeros(size, np.float32)
     path = tmp_path / "same.f32"
