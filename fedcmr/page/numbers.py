@@ -27,7 +27,7 @@ def duration(seconds: float | None) -> str:
     """Write 4000 s as "1 h 07 min"."""
     if seconds is None:
         return "–"
-    if seconds < 60:
+    if seconds < 59.95:
         return f"{seconds:.1f} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
