@@ -129,7 +129,7 @@ class CrashDrill:
             seconds=round(time.monotonic() - started, 1),
             finished=server.code() == 0,
             lost=_lost(release),
-            twice=_twice(logs),
+            twice=twice(logs),
             identical=_content(release / WEIGHTS) == expected,
         )
 
@@ -178,7 +178,7 @@ def _lost(release: Path) -> int:
     return sum(merged.get(number) != set(SITES) for number in range(1, ROUNDS + 1))
 
 
-def _twice(logs: Mapping[str, str]) -> int:
+def twice(logs: Mapping[str, str]) -> int:
     """Count what coordinator and sites say that they did again."""
     counts = [Counter(FINISHED.findall(logs[SERVER]))]
     counts += [Counter(TRAINED.findall(logs[name])) for name in SITES]
