@@ -305,7 +305,7 @@ def load_settings(path: Path, kind: type[SettingsT]) -> SettingsT:
         raise ConfigurationError(
             f"cannot read settings: {error.strerror}", where=str(path), fix="check the path"
         ) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f" in line {mark.line + 1}" if mark else ""
         raise ConfigurationError(f"not valid YAML{line}", where=str(path)) from None

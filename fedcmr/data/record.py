@@ -1,5 +1,6 @@
 """One study of a data set, as a row of `index.csv`."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 
@@ -8,6 +9,7 @@ from fedcmr.types import Split
 
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 AETIOLOGIES = ("ischaemic", "non-ischaemic", "none", "unknown")
+_STEM = re.compile(r"[A-Za-z0-9_-]{1,128}")
 SEXES = ("F", "M", "O", "unknown")
 
 
@@ -65,7 +67,7 @@ def parse_row(row: Mapping[str, str], *, where: str) -> StudyRecord:
     try:
         split = next(name for name in SPLITS if name == row["split"])
         return StudyRecord(
-            study=row["study"],
+            study=_stem(row["study"]),
             patient=row["patient"],
             vendor=row["vendor"],
             field_strength=row["field_strength"],
@@ -87,6 +89,12 @@ def parse_row(row: Mapping[str, str], *, where: str) -> StudyRecord:
         raise DataError(
             "a line of the index cannot be read", where=where, fix="run ingest again"
         ) from None
+
+
+def _stem(value: str) -> str:
+    if not _STEM.fullmatch(value):  # it becomes a part of paths
+        raise ValueError(value)
+    return value
 
 
 def _one_of(value: str, words: tuple[str, ...]) -> str:

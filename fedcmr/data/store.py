@@ -75,8 +75,9 @@ class Dataset:
         settings = self.manifest.preprocessing
         shape = (settings.slices, settings.phases, settings.size, settings.size)
         try:
-            array: StoredCine = np.load(path, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError):
+            # Unlike np.load this opens nothing but an array: no archive, no pickle.
+            array: StoredCine = np.lib.format.open_memmap(path, mode="r")
+        except Exception:  # numpy reads the header as Python text and lets any error of it through
             raise DataError(
                 "the array of a study cannot be read", where=str(path), fix="run ingest again"
             ) from None
