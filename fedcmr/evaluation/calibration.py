@@ -27,7 +27,7 @@ MOST_STEPS = 20
 CLOSE_ENOUGH = 1e-10
 """Half the Newton decrement, nats: what the likelihood can still gain."""
 
-LARGEST = 50.0
+LARGEST = 1000.0
 """Coefficients beyond it are those of separated classes, for which there is no best fit."""
 
 WORST_CONDITION = 1e12
@@ -112,7 +112,8 @@ def fit(ask: Callable[[float, float], CalibrationSums]) -> Fit | None:
     Args:
         ask: gives the pooled sums at an intercept and a slope; called at most MOST_STEPS times.
     """
-    at = ask(0.0, 1.0)
+    # From no slope at all: elsewhere certain scores leave next to no weight to step by.
+    at = ask(0.0, 0.0)
     step, fraction = _newton(at), 1.0
     for asked in range(1, MOST_STEPS + 1):
         if step is None:

@@ -11,11 +11,16 @@ from pydantic import Field, model_validator
 from fedcmr.config import Settings, parse_json
 from fedcmr.errors import ConfigurationError, DataError
 from fedcmr.evaluation.delong import NO_VARIANCE, auc_interval, placements
-from fedcmr.evaluation.edges import Edges, coarse_edges
+from fedcmr.evaluation.edges import Edges, coarse_edges, quantile_edges
 from fedcmr.evaluation.intervals import Z95, two_sided
 from fedcmr.evaluation.results import Comparison, Estimate
-from fedcmr.evaluation.sums import MOST_BINS, MOST_CASES, Edge, StratumSums
+from fedcmr.evaluation.sums import MOST_BINS, MOST_CASES, Edge, EvaluationSums, StratumSums
 from fedcmr.types import DoubleArray
+
+JOINT_QUANTILES = 512
+"""The difference of two areas is far more certain than either, and is to be less uncertain from
+bins than from cases: at 256 equal bins p moved by up to 0.046 (by 0.005 where it was below 0.1),
+at so many quantiles of either model by at most 0.015, in 99 of 100 data sets by less than 0.01."""
 
 Index = Annotated[int, Field(strict=True, ge=0, lt=MOST_BINS)]
 Cell = tuple[Index, Index, Annotated[int, Field(strict=True, ge=1, le=10**12)]]
@@ -124,6 +129,22 @@ def collect_joint(
         return _added([(int(i), int(j), 1) for i, j in bins[:, label == value].T])
 
     return JointSums(edges=kept, positive=counted(1), negative=counted(0))
+
+
+def joint_edges(ours: EvaluationSums, theirs: EvaluationSums) -> Edges:
+    """Return the edges to compare two models by, from the sums over all cases of either.
+
+    Raises:
+        DataError: a class has no case, or the two have no edge in common.
+    """
+    common = tuple(sorted(set(ours.edges) & set(theirs.edges)))
+    edges: set[float] = set()
+    for sums in (ours.at(common).overall, theirs.at(common).overall):
+        if min(sums.positives, sums.negatives) == 0:
+            raise DataError("a paired comparison needs cases of both classes")
+        positive, negative = np.array(sums.positive, float), np.array(sums.negative, float)
+        edges.update(quantile_edges(common, positive, negative, JOINT_QUANTILES))
+    return tuple(sorted(edges))
 
 
 def paired_delong(sums: JointSums, name: str) -> Comparison:
