@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint install clean
+.PHONY: demo test drills lint install clean
 
 install: $(STAMP)
 
@@ -25,6 +25,12 @@ lint: install
 
 test: lint
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal $(ARGS)
+
+drills: install
+	$(BIN)/fedcmr drill crash --seeds 20
+	$(BIN)/fedcmr drill network --cut 1 --cut 60 --cut 600
+	$(BIN)/fedcmr drill poison
+	$(BIN)/fedcmr drill soak --sites 10 --rounds 50
 
 clean:
 	rm -rf $(VENV) build dist demo-out .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -103,6 +103,9 @@ def poison_command(
         list[str] | None,
         typer.Option("--attack", help="Of sign_flip, scaling, noise, label_flip, nan; all without"),
     ] = None,
+    data: Annotated[
+        Literal["phantom", "noise"], typer.Option(help="noise: easy and quick, no DICOM.")
+    ] = "phantom",
     out: Out = None,
     as_json: AsJson = False,
 ) -> None:
@@ -118,7 +121,7 @@ def poison_command(
     if unknown := set(attacks or ()) - set(ATTACKS):
         raise UsageError(f"no attack {sorted(unknown)[0]!r}", fix=f"one of {', '.join(ATTACKS)}")
     with _folder(out) as folder:
-        drill = PoisonDrill(folder)
+        drill = PoisonDrill(folder, data)
         drill.prepare()
         outcomes = drill.run(chosen, tell=_tell)
     clean = next(it.auc for it in outcomes if it.attack == "none") or 0.0

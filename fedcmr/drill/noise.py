@@ -15,9 +15,15 @@ SMALL = Preprocessing(slices=3, phases=4, size=16)
 
 
 def noise_dataset(
-    path: Path, site: str, *, splits: Mapping[Split, int], seed: int, preprocessing: Preprocessing
+    path: Path,
+    site: str,
+    *,
+    splits: Mapping[Split, int],
+    seed: int,
+    preprocessing: Preprocessing,
+    flipped: bool = False,
 ) -> Dataset:
-    """Write studies of noise, every other one positive."""
+    """Write studies of noise, every other one positive; `flipped`: the dark ones are."""
     generator = np.random.default_rng(seed)
     records: list[StudyRecord] = []
     arrays: dict[str, StoredCine] = {}
@@ -31,7 +37,7 @@ def noise_dataset(
                 preprocessing.size,
             )
             array = generator.integers(0, 30_000, shape, dtype=np.uint16)
-            array[..., 4:12, 4:12] += np.uint16(30_000 * (record.scar or 0))
+            array[..., 4:12, 4:12] += np.uint16(30_000 * (record.scar != flipped))
             records.append(record)
             arrays[record.study] = array
     return write_dataset(path, records, arrays, preprocessing, phantom=True)

@@ -18,11 +18,15 @@ from sklearn.metrics import roc_auc_score
 
 from fedcmr.data.store import open_dataset
 from fedcmr.drill.federation import Federation, Process, call, until
+from fedcmr.drill.noise import SMALL, noise_dataset
 from fedcmr.release.open import open_release
 from fedcmr.tasks.registry import task
 from fedcmr.training.scoring import score
+from fedcmr.types import Split
 
 Attack = Literal["none", "sign_flip", "scaling", "noise", "label_flip", "nan"]
+Data = Literal["phantom", "noise"]
+"""noise: a pattern that every network finds at once, for a look at the machinery."""
 ATTACKS: tuple[Attack, ...] = ("none", "sign_flip", "scaling", "noise", "label_flip", "nan")
 
 SITES = {
@@ -70,19 +74,21 @@ class Outcome:
 class PoisonDrill:
     """Five sites with phantoms in one folder; only the hostile one changes from run to run."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, data: Data) -> None:
         self._federation = Federation(folder)
+        self._data = data
         self._experiment = self._write("clean", "off")
 
     def prepare(self) -> None:
         """Make the sites with their data sets, and the hostile one's with flipped labels."""
+        ingest = self._ingest if self._data == "phantom" else self._make_noise
         for name in SITES:
             folder = self._federation.add(name)
             # A random key would split the patients anew each time. These are no patients.
             key = hashlib.sha256(f"phantom {name}".encode()).hexdigest()
             (folder / "pseudonym.key").write_text(key + "\n", encoding="utf-8")
         with ThreadPoolExecutor(2) as pool:
-            list(pool.map(self._ingest, range(len(SITES)), SITES))
+            list(pool.map(ingest, range(len(SITES)), SITES))
 
     def run(self, attacks: Sequence[Attack], tell: Callable[[str], None]) -> list[Outcome]:
         """Run each attack with defences off and on.
@@ -162,12 +168,25 @@ class PoisonDrill:
             )
         shutil.rmtree(export)
 
+    def _make_noise(self, number: int, name: str) -> None:
+        splits: dict[Split, int] = {"train": 16, "validation": 8, "test": 8}
+        for folder in ("dataset", "flipped"):
+            noise_dataset(
+                self._federation.site(name) / folder,
+                name,
+                splits=splits,
+                seed=number,
+                preprocessing=SMALL,
+                flipped=folder == "flipped",
+            )
+
     def _write(self, attack: str, defences: str) -> Path:
+        size = {"slices": 10, "phases": 10, "spacing_mm": 2.5, "size": 32}
         return self._federation.write(
             {
                 "name": f"{attack.replace('_', '-')}-{defences}",
                 "model": {"name": "t_cnn"},
-                "preprocessing": {"slices": 10, "phases": 10, "spacing_mm": 2.5, "size": 32},
+                "preprocessing": size if self._data == "phantom" else SMALL.model_dump(),
                 "training": {
                     "learning_rate": 1e-3,
                     "batch_size": 8,
