@@ -13,7 +13,7 @@ from fedcmr.federation import messages as wire
 from fedcmr.survey.sums import survey
 from fedcmr.types import FloatArray
 from fedcmr_client.gate import Site
-from fedcmr_client.scorer import Scorer
+from fedcmr_client.scorer import Scorer, read_edges, read_line
 from fedcmr_client.session import Session, open_session
 
 log = logging.getLogger("fedcmr")
@@ -57,7 +57,9 @@ def client_app(site: Site, open_dataset: Callable[[], Dataset]) -> ClientApp:
     @app.query("survey")
     def answer_survey(message: Message, context: Context) -> Message:
         session, _ = opened(message)
-        return _answer(message, wire.SURVEY, survey(session.dataset, session.task).to_json())
+        withheld = site.policy.withheld_strata
+        sums = survey(session.dataset, session.task, withheld=withheld)
+        return _answer(message, wire.SURVEY, sums.to_json())
 
     @app.train()
     def train(message: Message, context: Context) -> Message:
@@ -80,18 +82,27 @@ def client_app(site: Site, open_dataset: Callable[[], Dataset]) -> ClientApp:
 
     @app.evaluate()
     def evaluate(message: Message, context: Context) -> Message:
-        asked = message.content.config_records[wire.CONFIG][wire.SPLIT]
-        split = next((known for known in SPLITS if known == asked), None)
+        config = message.content.config_records[wire.CONFIG]
+        split = next((known for known in SPLITS if known == config[wire.SPLIT]), None)
         if split is None:
-            raise DataError(f"the coordinator asked for split {str(asked)[:20]!r}")
+            raise DataError(f"the coordinator asked for split {str(config[wire.SPLIT])[:20]!r}")
+        edges = read_edges(str(config[wire.EDGES])) if wire.EDGES in config else None
         _, scorer = opened(message)
-        return _answer(message, wire.SUMS, scorer.evaluate(_weights(message), split).to_json())
+        weights = _weights(message)
+        if wire.CALIBRATE in config:
+            line = read_line(str(config[wire.CALIBRATE]))
+            text = scorer.calibrate(weights, split, *line).canonical_json()
+        elif wire.OTHER in message.content.array_records[wire.ARRAYS]:
+            text = scorer.compare(weights, _weights(message, wire.OTHER), split, edges).to_json()
+        else:
+            text = scorer.evaluate(weights, split, edges).to_json()
+        return _answer(message, wire.SUMS, text)
 
     return app
 
 
-def _weights(message: Message) -> FloatArray:
-    vector: FloatArray = message.content.array_records[wire.ARRAYS][wire.WEIGHTS].numpy()
+def _weights(message: Message, name: str = wire.WEIGHTS) -> FloatArray:
+    vector: FloatArray = message.content.array_records[wire.ARRAYS][name].numpy()
     return vector
 
 

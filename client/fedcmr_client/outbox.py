@@ -61,9 +61,20 @@ def outgoing(question: Message, reply: Message, size: int) -> Outgoing:
 
 
 def kind_of(question: Message) -> str:
-    """Return what was asked for: handshake, survey, train or evaluate."""
+    """Return what was asked for: handshake, survey, train, evaluate, compare or calibrate."""
     category, _, action = question.metadata.message_type.partition(".")
+    if category == "evaluate" and wire.CALIBRATE in _config(question):
+        return "calibrate"
+    if category == "evaluate" and _is_comparison(question):
+        return "compare"
     return action if category == "query" else category
+
+
+def _is_comparison(question: Message) -> bool:
+    if not question.has_content():
+        return False
+    arrays = question.content.array_records.get(wire.ARRAYS)
+    return arrays is not None and wire.OTHER in arrays
 
 
 def _config(question: Message) -> Mapping[str, Any]:

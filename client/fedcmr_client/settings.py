@@ -3,12 +3,13 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal, Self, TypeAlias
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from fedcmr.config import Settings, load_settings
 from fedcmr.errors import ConfigurationError
+from fedcmr.evaluation.strata import COLUMNS
 from fedcmr.federation.address import Address
 from fedcmr.privacy.policy import Policy
 
@@ -37,6 +38,14 @@ class SiteSettings(Settings):
         None, description="host:port of the gRPC health server"
     )
     policy: Policy = Policy()
+
+    @model_validator(mode="after")
+    def _withheld_columns_exist(self) -> Self:
+        if unknown := sorted({*self.policy.withheld_strata} - {*COLUMNS}):
+            raise ValueError(
+                f"policy.withheld_strata: no column {unknown[0]!r}; known: {', '.join(COLUMNS)}"
+            )
+        return self
 
 
 @dataclass(frozen=True)

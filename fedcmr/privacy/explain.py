@@ -12,6 +12,8 @@ KINDS = {
     "survey": "counts of studies by scanner, sex, age band and label",
     "train": "the network's weights after training here, and four or five numbers",
     "evaluate": "histograms of scores: how many studies in which bin",
+    "compare": "histograms of pairs of scores, by two networks",
+    "calibrate": "seven sums over the scores of all studies",
     "refusal": "one sentence why the site did not answer",
 }
 

@@ -30,7 +30,7 @@ class Outgoing:
     """Digest of the experiment; empty where the question named none."""
     experiment: str
     kind: str
-    """handshake, train, evaluate, survey, or refusal."""
+    """handshake, survey, train, evaluate, compare, calibrate, or refusal."""
     bytes: int
     """Content and envelope, before HTTP and TLS."""
     round: int | None = None
