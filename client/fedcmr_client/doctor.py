@@ -1,4 +1,4 @@
-"""What can be wrong between a site and a federation, checked in the order of causes."""
+"""What can be wrong at a site, then between it and its federation, in the order of causes."""
 
 import os
 import shutil
@@ -16,7 +16,8 @@ import httpx
 import fedcmr
 from fedcmr.data.store import open_dataset
 from fedcmr.errors import CheckFailed, ConfigurationError, FedcmrError, NetworkError
-from fedcmr_client.keys import load_site_key
+from fedcmr.privacy.chain import walk
+from fedcmr_client.keys import check_private, load_site_key
 from fedcmr_client.link import connect, unreachable
 from fedcmr_client.settings import SiteFolder
 
@@ -44,14 +45,17 @@ def examine(site: SiteFolder, *, running: bool) -> Iterator[Finding]:
         running: a client of this site is connected, so that its key must not be used twice.
     """
     checks: list[tuple[str, Callable[[SiteFolder], str]]] = [
+        ("keys", _keys),
+        ("disk", _disk),
+        ("device", _device),
+        ("data set", _dataset),
+        ("policy", _policy),
+        ("ledgers", _ledgers),
         ("DNS", _dns),
         ("TCP", _tcp),
         ("TLS", _tls),
         ("clock", _clock),
         ("enrolment and version", _running if running else _enrolment),
-        ("disk", _disk),
-        ("device", _device),
-        ("data set", _dataset),
     ]
     for name, check in checks:
         try:
@@ -161,6 +165,28 @@ def _device(site: SiteFolder) -> str:
 def _dataset(site: SiteFolder) -> str:
     counts = open_dataset(site.dataset).manifest.counts
     return f"{counts.studies} studies of {counts.patients} patients"
+
+
+def _keys(site: SiteFolder) -> str:
+    load_site_key(site.site_key)
+    check_private(site.pseudonym_key)
+    return "for this user's eyes only"
+
+
+def _policy(site: SiteFolder) -> str:
+    given = site.settings.policy.model_dump(mode="json")
+    bounds = [f"{name} {_words(value)}" for name, value in given.items() if value not in (None, [])]
+    role = "trains and validates" if site.settings.role == "train" else "validates only"
+    return "; ".join([role, *bounds])
+
+
+def _words(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _ledgers(site: SiteFolder) -> str:
+    lines = [walk(path, lambda entry: None).lines for path in (site.outbound, site.budget)]
+    return f"{lines[0]} messages that left, {lines[1]} lines of spending; both verify"
 
 
 def _greet(site: SiteFolder) -> tuple[str, str | None]:

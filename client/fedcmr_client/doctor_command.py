@@ -19,7 +19,7 @@ def doctor_command(
     ] = Path(),
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
-    """Check name, port, TLS, clock, key, version, disk, device and data set, in that order.
+    """Check keys, disk, device, data set, policy and ledgers, then name, port, TLS, clock, version.
 
     Stops at the first that fails, names its remedy, and ends with 5 where the network is to blame.
 

@@ -8,15 +8,18 @@ import pytest
 from conftest import Coordinator, free_port
 from fedcmr_client import doctor
 from fedcmr_client.doctor import Finding, examine
-from fedcmr_client.keys import make_site_key
+from fedcmr_client.keys import make_site_key, write_secret
 from fedcmr_client.settings import SiteFolder, SiteSettings
 from fedcmr_server.pki import make_authority
 
 import fedcmr
 from fedcmr.config import Preprocessing
 from fedcmr.data.store import write_dataset
+from fedcmr.privacy.outbound import OutboundLedger, Outgoing
+from fedcmr.privacy.policy import Policy
 
-ALL = ["DNS", "TCP", "TLS", "clock", "enrolment and version", "disk", "device", "data set"]
+LOCAL = ["keys", "disk", "device", "data set", "policy", "ledgers"]
+ALL = [*LOCAL, "DNS", "TCP", "TLS", "clock", "enrolment and version"]
 
 
 @pytest.fixture
@@ -90,9 +93,25 @@ def no_dataset(site: SiteFolder, monkeypatch: pytest.MonkeyPatch) -> SiteFolder:
     return site
 
 
+def open_key(site: SiteFolder, monkeypatch: pytest.MonkeyPatch) -> SiteFolder:
+    write_secret(site.pseudonym_key, b"00")
+    site.pseudonym_key.chmod(0o644)
+    return site
+
+
+def changed_ledger(site: SiteFolder, monkeypatch: pytest.MonkeyPatch) -> SiteFolder:
+    ledger = OutboundLedger(site.outbound)
+    for number in range(2):
+        ledger.write(Outgoing("", "", "refusal", number))
+    site.outbound.write_text(site.outbound.read_text().replace("refusal", "refused", 1))
+    return site
+
+
 @pytest.mark.parametrize(
     ("fault", "check", "code", "line"),
     [
+        (open_key, "keys", 3, r"others can read pseudonym\.key.*chmod 600"),
+        (changed_ledger, "ledgers", 4, r"tampered with or damaged: line [12] was changed"),
         (wrong_host, "DNS", 5, "no such host.*check `server`"),
         (stopped_server, "TCP", 5, "nothing listens there.*whether the server runs"),
         (wrong_name, "TLS", 5, "certificate is for another host name"),
@@ -123,6 +142,16 @@ def test_a_fault_is_the_last_finding_with_its_remedy(
         raise last.error
 
 
-def test_a_running_client_is_not_disturbed(site: SiteFolder) -> None:
-    site.site_key.unlink()
+def test_a_running_client_is_not_disturbed(
+    site: SiteFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(doctor, "connect")
     assert [finding.error for finding in findings(site, running=True)] == [None] * len(ALL)
+
+
+def test_the_policy_is_shown(site: SiteFolder) -> None:
+    policy = Policy(models=("st_ran", "t_cnn"), largest_epsilon=8)
+    settings = site.settings.model_copy(update={"policy": policy, "role": "validate"})
+    [text] = [f.text for f in findings(SiteFolder(site.path, settings)) if f.check == "policy"]
+    assert text.startswith("validates only; approval ask; models st_ran, t_cnn; require_dp False")
+    assert "largest_epsilon 8.0" in text
