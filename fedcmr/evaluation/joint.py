@@ -14,7 +14,14 @@ from fedcmr.evaluation.delong import NO_VARIANCE, auc_interval, placements
 from fedcmr.evaluation.edges import Edges, coarse_edges, quantile_edges
 from fedcmr.evaluation.intervals import Z95, two_sided
 from fedcmr.evaluation.results import Comparison, Estimate
-from fedcmr.evaluation.sums import MOST_BINS, MOST_CASES, Edge, EvaluationSums, StratumSums
+from fedcmr.evaluation.sums import (
+    MOST_BINS,
+    MOST_CASES,
+    CountArray,
+    Edge,
+    EvaluationSums,
+    StratumSums,
+)
 from fedcmr.types import DoubleArray
 
 JOINT_QUANTILES = 512
@@ -65,7 +72,8 @@ class JointSums(Settings):
         bin_of = np.searchsorted(np.array(edges), np.array([0.0, *self.edges]), side="right")
 
         def merged(cells: tuple[Cell, ...]) -> tuple[Cell, ...]:
-            return _added([(int(bin_of[i]), int(bin_of[j]), count) for i, j, count in cells])
+            ours, theirs, counts = _array(cells)
+            return _added(np.stack([bin_of[ours], bin_of[theirs], counts]))
 
         return JointSums(
             edges=edges, positive=merged(self.positive), negative=merged(self.negative)
@@ -82,8 +90,8 @@ class JointSums(Settings):
             return self.at(common) + other.at(common)
         return JointSums(
             edges=self.edges,
-            positive=_added([*self.positive, *other.positive]),
-            negative=_added([*self.negative, *other.negative]),
+            positive=_added(_array([*self.positive, *other.positive])),
+            negative=_added(_array([*self.negative, *other.negative])),
         )
 
     def to_json(self) -> str:
@@ -126,7 +134,8 @@ def collect_joint(
     bins = np.searchsorted(np.array(kept), pair, side="right")
 
     def counted(value: int) -> tuple[Cell, ...]:
-        return _added([(int(i), int(j), 1) for i, j in bins[:, label == value].T])
+        chosen = bins[:, label == value]
+        return _added(np.stack([*chosen, np.ones(chosen.shape[1], dtype=np.int64)]))
 
     return JointSums(edges=kept, positive=counted(1), negative=counted(0))
 
@@ -157,23 +166,18 @@ def paired_delong(sums: JointSums, name: str) -> Comparison:
     Raises:
         DataError: a class has fewer than two cases.
     """
-    positive, negative = (
-        _square(cells, len(sums.edges) + 1) for cells in (sums.positive, sums.negative)
-    )
-    n_positive, n_negative = positive.sum(), negative.sum()
-    if min(n_positive, n_negative) < 2:
+    counts = [_array(cells) for cells in (sums.positive, sums.negative)]
+    if min(cells[2].sum() for cells in counts) < 2:
         raise DataError("a paired comparison needs two cases of each class")
-    ours = placements(positive.sum(1), negative.sum(1))
-    theirs = placements(positive.sum(0), negative.sum(0))
+    margins = [[_margin(cells, axis, len(sums.edges) + 1) for cells in counts] for axis in (0, 1)]
+    placed = [placements(positive, negative) for positive, negative in margins]
     variance = 0.0
-    for counts, n, of_ours, of_theirs in (
-        (positive, n_positive, ours[0], theirs[0]),
-        (negative, n_negative, ours[1], theirs[1]),
-    ):
-        gap = of_ours[:, None] - of_theirs[None, :]
-        mean = (counts * gap).sum() / n
-        variance += float((counts * np.square(gap - mean)).sum() / (n - 1) / n)
-    areas = [auc_interval(_margin(positive, negative, axis)) for axis in (1, 0)]
+    for label, (ours, theirs, cases) in enumerate(counts):
+        gap = placed[0][label][ours] - placed[1][label][theirs]
+        n = cases.sum()
+        mean = cases @ gap / n
+        variance += float(cases @ np.square(gap - mean) / (n - 1) / n)
+    areas = [auc_interval(_stratum(*margin)) for margin in margins]
     difference = areas[0].value - areas[1].value
     half = Z95 * math.sqrt(variance)
     if variance > NO_VARIANCE:
@@ -190,26 +194,29 @@ def paired_delong(sums: JointSums, name: str) -> Comparison:
     )
 
 
-def _added(cells: Sequence[Cell]) -> tuple[Cell, ...]:
-    counts: dict[tuple[int, int], int] = {}
-    for i, j, count in cells:
-        counts[i, j] = counts.get((i, j), 0) + count
-    return tuple((i, j, count) for (i, j), count in sorted(counts.items()))
+def _added(cells: CountArray) -> tuple[Cell, ...]:
+    """Return the cells (3, N) with equal bins taken together, sorted."""
+    places, which = np.unique(cells[0] * MOST_BINS + cells[1], return_inverse=True)
+    counts = np.zeros(len(places), dtype=np.int64)
+    np.add.at(counts, which, cells[2])
+    rows = np.stack([places // MOST_BINS, places % MOST_BINS, counts], axis=1)
+    return tuple((i, j, count) for i, j, count in rows.tolist())
 
 
-def _square(cells: Sequence[Cell], bins: int) -> DoubleArray:
-    counts = np.zeros((bins, bins))
-    for i, j, count in cells:
-        counts[i, j] = count
-    return counts
+def _array(cells: Sequence[Cell]) -> CountArray:
+    return np.array(cells, dtype=np.int64).reshape(-1, 3).T
 
 
-def _margin(positive: DoubleArray, negative: DoubleArray, axis: int) -> StratumSums:
+def _margin(cells: CountArray, axis: int, bins: int) -> DoubleArray:
+    return np.bincount(cells[axis], weights=cells[2], minlength=bins).astype(np.float64)
+
+
+def _stratum(positive: DoubleArray, negative: DoubleArray) -> StratumSums:
     return StratumSums(
         by=(),
         level=(),
-        positive=tuple(positive.sum(axis).astype(int).tolist()),
-        negative=tuple(negative.sum(axis).astype(int).tolist()),
+        positive=tuple(positive.astype(int).tolist()),
+        negative=tuple(negative.astype(int).tolist()),
         loss=0.0,
         brier=0.0,
     )
