@@ -14,6 +14,8 @@ BLUE, ORANGE, GREEN, PURPLE = "#0072b2", "#d55e00", "#009e73", "#cc79a7"
 SERIES = (BLUE, ORANGE, GREEN, PURPLE, "#56b4e9", "#e69f00")
 """For lines of their own, in this order."""
 INK, SOFT, LINE, PAPER = "#1c2530", "#5b6774", "#d9dfe5", "#ffffff"
+NARROWEST = 0.7
+"""Of a figure's width: below it the text is too small, and the figure scrolls instead."""
 MARKERS = ("o", "s", "^", "D", "v", "P")
 
 VARIABLES = {
@@ -79,13 +81,13 @@ def element(figure: Figure, name: str, title: str, description: str) -> str:
     # Two figures of one page must not share an id.
     body = re.sub(r'(\bid="|xlink:href="#|url\(#)', rf"\g<1>{name}-", body)
     for colour, variable in VARIABLES.items():
-        body = body.replace(f"{colour}", f"var({variable})")
-    width, height = re.findall(r'\b(?:width|height)="([\d.]+)pt"', body)[:2]
+        body = body.replace(colour, f"var({variable})")
     head, _, rest = body.partition(">")
+    width = 72 * figure.get_figwidth()
     head = re.sub(r'\s(?:width|height)="[\d.]+pt"', "", head)
     head += (
         f' role="img" aria-labelledby="{name}-title {name}-desc"'
-        f' style="max-width: {float(width):.0f}pt; aspect-ratio: {width} / {height}"'
+        f' style="max-width: {width:.0f}pt; min-width: {NARROWEST * width:.0f}pt"'
     )
     words = (
         f'<title id="{name}-title">{html.escape(title)}</title>'

@@ -9,10 +9,10 @@ from fedcmr.page.render import environment
 from fedcmr.release.checklists import CLAIM, TRIPOD_AI
 from fedcmr.release.description import Description
 from fedcmr.release.facts import facts
-from fedcmr.release.figures.roc import NAMES
 from fedcmr.release.provenance import Provenance
 from fedcmr.release.report import absences
 from fedcmr.release.tables import by_table
+from fedcmr.release.thresholds import rule_words
 
 NOT_PROVIDED = "NOT PROVIDED"
 
@@ -23,6 +23,7 @@ def render_card(description: Description, metrics: Metrics, provenance: Provenan
     """Return the model card in Markdown."""
     known = facts(description, metrics, provenance)
     made = environment("fedcmr.release", finalize=_escape)
+    made.filters["rule_words"] = rule_words
     return made.get_template("MODEL_CARD.md.j2").render(
         description=description,
         experiment=description.experiment,
@@ -30,7 +31,6 @@ def render_card(description: Description, metrics: Metrics, provenance: Provenan
         provenance=provenance,
         tables=by_table(metrics),
         absences=list(absences(provenance)),
-        thresholds=NAMES,
         checklists={
             "CLAIM, 2024 update": [(i.number, i.words, known.get(i.fact)) for i in CLAIM],
             "TRIPOD+AI": [(i.number, i.words, known.get(i.fact)) for i in TRIPOD_AI],

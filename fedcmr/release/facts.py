@@ -5,6 +5,7 @@ from fedcmr.page.headings import table_name
 from fedcmr.page.numbers import decimal, p_value, percent
 from fedcmr.release.description import Description
 from fedcmr.release.provenance import Provenance
+from fedcmr.release.thresholds import rule_words
 
 
 def facts(description: Description, metrics: Metrics, provenance: Provenance) -> dict[str, str]:
@@ -67,7 +68,7 @@ def _training(description: Description, provenance: Provenance) -> dict[str, str
         "updating": "none: the released weights were not recalibrated",
         "predictions": "each site scored its own test studies with the released weights",
         "output": f"score 0 to 1, {description.labels[1]} at {description.threshold.value:.4f} or "
-        f"more ({description.threshold.rule})",
+        f"more ({rule_words(description.threshold.rule)})",
     }
 
 

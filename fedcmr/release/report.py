@@ -12,11 +12,12 @@ from fedcmr.release.description import Description
 from fedcmr.release.figures.calibration import calibration
 from fedcmr.release.figures.comparison import comparison
 from fedcmr.release.figures.forest import forests
-from fedcmr.release.figures.roc import NAMES, roc
+from fedcmr.release.figures.roc import roc
 from fedcmr.release.figures.timeline import stretches, timeline
 from fedcmr.release.figures.training import training
 from fedcmr.release.provenance import Provenance
 from fedcmr.release.tables import by_table
+from fedcmr.release.thresholds import NAMES, rule_words
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class Absence:
 def render_report(description: Description, metrics: Metrics, provenance: Provenance) -> str:
     """Return one HTML page that asks nothing of any other machine and needs no JavaScript."""
     made = environment("fedcmr.release")
+    made.filters["rule_words"] = rule_words
     return made.get_template("report.html.j2").render(
         stamps=stamps(phantom=provenance.phantom, partial=provenance.partial),
         description=description,

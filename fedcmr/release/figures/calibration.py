@@ -16,7 +16,7 @@ def calibration(metrics: Metrics) -> str | None:
     scores = [group.score for group in bins]
     observed = [group.observed for group in bins]
     with style():
-        figure = Figure(figsize=(5.4, 5.0), layout="constrained")
+        figure = Figure(figsize=(4.4, 4.9), layout="constrained")
         axes, counts = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
         axes.plot((0, 1), (0, 1), color=SOFT, linewidth=0.8, linestyle=(0, (2, 3)))
         below = [max(0.0, rate.value - rate.low) for rate in observed]

@@ -5,13 +5,7 @@ from matplotlib.figure import Figure
 from fedcmr.evaluation.results import GroupResult, Metrics
 from fedcmr.page.numbers import decimal
 from fedcmr.page.svg import BLUE, MARKERS, ORANGE, SOFT, element, style
-
-NAMES = {
-    "youden": "Youden",
-    "sensitivity_90": "sensitivity ≥ 0.90",
-    "published": "published",
-}
-"""Threshold to what it is called in print."""
+from fedcmr.release.thresholds import NAMES
 
 
 def roc(metrics: Metrics) -> str | None:
@@ -21,7 +15,7 @@ def roc(metrics: Metrics) -> str | None:
     points = sorted(metrics.roc, key=lambda point: -point.threshold)
     rates = [0.0, *(point.false_positive_rate.value for point in points), 1.0]
     with style():
-        figure = Figure(figsize=(5.4, 4.4), layout="constrained")
+        figure = Figure(figsize=(4.4, 4.4), layout="constrained")
         axes = figure.add_subplot()
         axes.plot((0, 1), (0, 1), color=SOFT, linewidth=0.8, linestyle=(0, (2, 3)))
         axes.fill_between(
@@ -44,7 +38,7 @@ def roc(metrics: Metrics) -> str | None:
             xlabel="1 − specificity",
             ylabel="sensitivity",
         )
-        axes.legend(loc="lower right")
+        axes.legend(loc="lower right", fontsize=8)
         return element(figure, "roc", "ROC curve of all test cases", _words(metrics.overall))
 
 
