@@ -54,7 +54,7 @@ def coordinator(tmp_path: Path) -> Iterator[Coordinator]:
 
     make_authority(tmp_path)
     issue_server_certificate(tmp_path, ["127.0.0.1"])
-    link, port = FleetLink(), free_port()
-    link.admit("one", make_site_key(tmp_path / "site_key"))
+    link, port = FleetLink(tmp_path / "objects"), free_port()
+    link.admit("one", make_site_key(tmp_path / "site_key").read_bytes())
     with serve(link, "127.0.0.1", port, tmp_path / "server.pem", tmp_path / "server.key"):
         yield Coordinator(link, port, tmp_path / "ca.pem", tmp_path / "site_key")

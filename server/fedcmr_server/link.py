@@ -3,25 +3,23 @@
 What is used of Flower beyond its public names is held by tests/server/test_flower_contract.py.
 """
 
+import logging
 import threading
-import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_ssh_public_key
-from flwr.app import Error, Message, RecordDict
-from flwr.common.constant import (
-    NOOP_ACCOUNT_NAME,
-    NOOP_FLWR_AID,
-    SUPERLINK_NODE_ID,
-    ErrorCode,
-    SubStatus,
-)
-from flwr.server.superlink.linkstate import LinkState, LinkStateFactory
+from flwr.app import Message, RecordDict
+from flwr.app.message import remove_content_from_message
+from flwr.common.constant import NOOP_ACCOUNT_NAME, NOOP_FLWR_AID, SUPERLINK_NODE_ID, SubStatus
+from flwr.proto.fleet_pb2 import PushMessagesRequest
+from flwr.proto.message_pb2 import ObjectTree
+from flwr.server.superlink.linkstate import LinkStateFactory
+from flwr.server.superlink.linkstate.in_memory_linkstate import InMemoryLinkState
 from flwr.supercore.constant import (
     FLWR_IN_MEMORY_DB_NAME,
     NOOP_FEDERATION_ID,
@@ -29,58 +27,112 @@ from flwr.supercore.constant import (
     TaskType,
 )
 from flwr.supercore.inflatable.inflatable_object import (
-    get_all_nested_objects,
+    InflatableObject,
     get_object_tree,
-    iterate_object_tree,
     no_object_id_recompute,
 )
-from flwr.supercore.inflatable.inflatable_utils import inflate_object_from_contents
-from flwr.supercore.object_store import NoObjectInStoreError, ObjectStoreFactory
+from flwr.supercore.object_store import ObjectStoreFactory
 from flwr.supercore.primitives.asymmetric import public_key_to_bytes
 from flwr.supercore.task_identity import TaskIdentity
 from flwr.superlink.federation import NoOpFederationManager
 
 from fedcmr import __version__
+from fedcmr_server.disk import writing
+from fedcmr_server.objects import DiskObjectStore
+from fedcmr_server.reply import Reply, open_reply
 
-POLL_S = 0.05
-"""Pause between two looks for replies in memory; no network traffic is involved."""
+log = logging.getLogger("fedcmr")
 
 TASK_HEARTBEAT_S = 10.0
 """Flower ends a run whose task has not been heard of for 60 s."""
 
 
-class FleetLink:
-    """Enrolled sites, the messages to them and their replies."""
+LEVELS = 5
+"""Message, records, record, array, part."""
 
-    def __init__(self) -> None:
-        objects = ObjectStoreFactory(FLWR_IN_MEMORY_DB_NAME)
-        self.states = LinkStateFactory(FLWR_IN_MEMORY_DB_NAME, NoOpFederationManager(), objects)
-        self._state: LinkState = self.states.state()
+MOST_OBJECTS = 10_000
+"""Objects of one reply: 20 GB in parts of 2 MiB."""
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """A content that lies in the store once, for any number of messages."""
+
+    tree: ObjectTree
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A message on its way to a site, and over which of the site's connections."""
+
+    name: str
+    connection: int
+    message_id: str
+
+
+class FleetLink:
+    """Enrolled sites, the messages to them and their replies.
+
+    Args:
+        folder: for what is on its way; emptied at the start.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.objects = DiskObjectStore(folder)
+        stores = ObjectStoreFactory(FLWR_IN_MEMORY_DB_NAME)
+        stores.store_instance = self.objects
+        self._state = InMemoryLinkState(NoOpFederationManager(), self.objects)
+        self.states = LinkStateFactory(FLWR_IN_MEMORY_DB_NAME, NoOpFederationManager(), stores)
+        self.states.state_instance = self._state
         self._names: dict[int, str] = {}
+        self._nodes: dict[str, int] = {}
         self._connections: Counter[int] = Counter()
+        self.withdrawn: dict[str, str] = {}
+        """Site that may no longer connect, to the reason."""
 
     def connected(self, node: int) -> None:
         """Note that a site has connected, perhaps again after a crash."""
         self._connections[node] += 1
 
-    def admit(self, name: str, public_key: Path) -> None:
-        """Let the holder of this key connect; admitting twice changes nothing.
+    def connection(self, name: str) -> int:
+        """Return how often a site has connected: another number means a new connection."""
+        return self._connections[self._nodes[name]]
+
+    def admit(self, name: str, public_key: bytes) -> None:
+        """Let the holder of an OpenSSH key connect; admitting twice changes nothing.
 
         Raises:
-            ValueError: the file is no public key.
+            ValueError: it is no public key, or another site's.
         """
-        if name in self._names.values():
-            return
-        key = load_ssh_public_key(public_key.read_bytes())
+        key = load_ssh_public_key(public_key)
         if not isinstance(key, ec.EllipticCurvePublicKey):
             raise ValueError("not an elliptic-curve key")
         encoded = public_key_to_bytes(key)
+        if name in self._nodes:
+            if self._state.get_node_id_by_public_key(encoded) == self._nodes[name]:
+                return
+            self.withdraw(name, "enrolled with another key")
         node = self._state.create_node(NOOP_FLWR_AID, NOOP_ACCOUNT_NAME, encoded, 0, name=name)
-        self._names[node] = name
+        self._names[node], self._nodes[name] = name, node
+        self.withdrawn.pop(name, None)
+
+    def withdraw(self, name: str, reason: str) -> None:
+        """Refuse a site from now on; what it is uploading does not count any more."""
+        self.withdrawn[name] = reason
+        node = self._nodes.pop(name, None)
+        if node is None:
+            return
+        log.warning("%s may no longer connect: %s", name, reason)
+        del self._names[node]
+        with self._state.lock:
+            # Flower's own delete_node() fails for a site that never connected, and would not let
+            # its key in again.
+            self._state.deactivate_node(node)
+            del self._state.node_public_key_to_node_id[self._state.nodes[node].public_key]
 
     def enrolled(self) -> list[str]:
         """Return the names of the sites that may connect, sorted."""
-        return sorted(self._names.values())
+        return sorted(self._nodes)
 
     def online(self) -> list[str]:
         """Return the names of the sites that are connected now, sorted."""
@@ -120,111 +172,120 @@ class FleetLink:
             closing.set()
             thread.join()
             self._state.finish_task(task.task_id, SubStatus.COMPLETED, "")
+            self.objects.clear()
 
-    def exchange(
-        self, contents: Mapping[str, RecordDict], message_type: str, *, timeout_s: float
-    ) -> dict[str, Message]:
-        """Send one message to each named site and wait for the replies.
+    def keep(self, content: RecordDict) -> Parcel:
+        """Put a content into the store, for messages, until `drop`.
 
-        A site that connects anew before it answered, after a crash, is sent its message again.
+        Raises:
+            DataError: the disk is full.
+        """
+        with no_object_id_recompute(), writing(self.objects.folder):
+            tree = get_object_tree(content)
+            missing = set(self.objects.preregister(TaskIdentity.run_id, tree))
+            self.objects.hold(tree.object_id)
+            self._keep(content, missing)
+        return Parcel(tree)
+
+    def drop(self, parcel: Parcel) -> None:
+        """Let go of a content."""
+        self.objects.release(parcel.tree.object_id)
+
+    def send(self, name: str, parcel: Parcel, kind: str, *, ttl_s: float) -> Sent:
+        """Send a message.
 
         Args:
-            contents: site name -> content.
-            message_type: "query", "train" or "evaluate".
-            timeout_s: seconds after which a site counts as silent.
-
-        Returns:
-            Site name -> reply, sorted by name so that sums do not depend on arrival; a site that
-            went away, stayed silent or sent what cannot be read has a reply with an error.
+            name: of the site.
+            parcel: what to send.
+            kind: "query.handshake", "train", "evaluate" and so on.
+            ttl_s: seconds after which a reply no longer counts.
         """
-        deadline = time.monotonic() + timeout_s
-        nodes = {name: node for node, name in self._names.items()}
+        node, connection = self._nodes[name], self.connection(name)
+        message = Message(_Stored(parcel.tree.object_id), node, kind, ttl=ttl_s)
+        message_id = message.metadata.__dict__["_message_id"] = message.object_id
+        session = self._state.start_session(message.metadata.run_id)
+        tree = ObjectTree(object_id=message_id, children=[parcel.tree])
+        bare = remove_content_from_message(message)
+        self._state.store_message_and_object_tree(bare, tree, session)
+        self._state.store_object(message.metadata.run_id, session, message_id, message.deflate())
+        return Sent(name, connection, message_id)
 
-        def push(name: str) -> "_Sent":
-            message = Message(contents[name], nodes[name], message_type, ttl=timeout_s)
-            return _Sent(name, message, self._connections[nodes[name]], self._push(message))
+    def answer(self, sent: Sent) -> Reply | None:
+        """Return the reply when all of it is here; a site that is away has none.
 
-        waiting = [push(name) for name in contents]
-        replies: dict[str, Message] = {}
-        while waiting and time.monotonic() < deadline:
-            for sent in list(waiting):
-                answer = self._answer(sent)
-                if answer is not None:
-                    replies[sent.name] = answer
-                    waiting.remove(sent)
-                elif self._connections[nodes[sent.name]] != sent.connection:
-                    self._forget(sent)
-                    waiting[waiting.index(sent)] = push(sent.name)
-            time.sleep(POLL_S)
-        for sent in waiting:
-            replies[sent.name] = _failure(sent, f"no answer within {timeout_s:g} s")
-            self._forget(sent)
-        return dict(sorted(replies.items()))
-
-    def _answer(self, sent: "_Sent") -> Message | None:
-        """Return the reply when all of it is here."""
-        if sent.reply is None:
-            found = self._state.get_message_res({sent.message_id}, TaskIdentity.run_id)
-            if not found:
-                return None
-            sent.reply = found[0]
-        reply = sent.reply
+        Raises:
+            DataError: the disk could not take what a site sent.
+        """
+        self.objects.check()
+        with self._state.lock:  # a reply is entered a moment before its objects are
+            reply_id = self._state.message_ins_id_to_message_res_id.get(sent.message_id)
+            message = self._state.message_res_store.get(reply_id or "")
+        if message is None:
+            return None
         try:
-            objects = self._objects(reply)
-            if not all(objects.values()):
+            if not message.has_error() and not self.objects.has_all_of(message.metadata.message_id):
                 return None  # a reply is announced before its objects are uploaded
-            inflated: object = reply
-            if not reply.has_error():
-                inflated = inflate_object_from_contents(reply.metadata.message_id, objects)
-            if not isinstance(inflated, Message):
-                inflated = _failure(sent, "the reply is not a message")
+            return open_reply(message, self.objects)
         except Exception as error:  # whatever an enrolled site uploads must not end the run
-            inflated = _failure(sent, f"the reply cannot be read ({type(error).__name__})")
-        self._forget(sent)
-        return inflated
+            return Reply(refusal=f"the reply cannot be read ({type(error).__name__})")
 
-    def _forget(self, sent: "_Sent") -> None:
-        self._state.delete_messages({sent.message_id})
-        for message in (sent.message, sent.reply):
-            if message is not None:
-                with suppress(NoObjectInStoreError):
-                    self._state.object_store.delete(message.metadata.message_id)
+    def accepts(self, request: PushMessagesRequest) -> bool:
+        """Tell whether a push is one whole reply, by the site that was asked, the first one.
 
-    def _push(self, message: Message) -> str:
-        with no_object_id_recompute():
-            message.metadata.__dict__["_message_id"] = message.object_id
-            tree, objects = get_object_tree(message), get_all_nested_objects(message)
-            session = self._state.start_session(message.metadata.run_id)
-            self._state.store_message_and_object_tree(message, tree, session)
-            for object_id, item in objects.items():
-                self._state.store_object(
-                    message.metadata.run_id, session, object_id, item.deflate()
-                )
-        return message.metadata.message_id
+        Flower believes what a message says of its sender; `node` has been proved by then.
+        """
+        if len(request.messages_list) != 1 or len(request.message_object_trees) != 1:
+            return False
+        [message], [tree] = request.messages_list, request.message_object_trees
+        asked, node = message.metadata.reply_to_message_id, request.node.node_id
+        with self._state.lock:
+            question = self._state.message_ins_store.get(asked)
+            is_answered = asked in self._state.message_ins_id_to_message_res_id
+        return (
+            question is not None
+            and not is_answered
+            and question.metadata.dst_node_id == message.metadata.src_node_id == node
+            and tree.object_id == message.metadata.message_id
+            and _is_small(tree)
+        )
 
-    def _objects(self, reply: Message) -> dict[str, bytes]:
-        store = self._state.object_store
-        try:
-            tree = store.get_object_tree(reply.metadata.message_id)
-        except NoObjectInStoreError:
-            if reply.has_error():  # made by Flower itself: the site is away
-                return {}
-            raise
-        return {
-            node.object_id: store.get(node.object_id) or b"" for node in iterate_object_tree(tree)
-        }
+    def forget(self, sent: Sent) -> None:
+        """Delete a message and its reply, whether it has come or not."""
+        with self._state.lock:
+            reply_id = self._state.message_ins_id_to_message_res_id.get(sent.message_id)
+            self._state.delete_messages({sent.message_id})
+        for object_id in (sent.message_id, reply_id):
+            if object_id is not None:
+                self.objects.delete(object_id)
 
-
-@dataclass
-class _Sent:
-    """A message on its way, and its reply once that was announced."""
-
-    name: str
-    message: Message
-    connection: int
-    message_id: str
-    reply: Message | None = None
+    def _keep(self, item: InflatableObject, missing: set[str]) -> None:
+        """Store an object and what is under it, one after the other: they may be large."""
+        for child in (item.children or {}).values():
+            self._keep(child, missing)
+        if item.object_id in missing:
+            missing.remove(item.object_id)
+            self.objects.put(item.object_id, item.deflate())
 
 
-def _failure(sent: _Sent, reason: str) -> Message:
-    return Message(Error(ErrorCode.REPLY_MESSAGE_UNAVAILABLE, reason), reply_to=sent.message)
+def _is_small(tree: ObjectTree) -> bool:
+    """Tell whether a tree has no more objects and levels than a reply with two arrays."""
+    level, count = [tree], 0
+    for _ in range(LEVELS):
+        count += len(level)
+        level = [child for node in level for child in node.children]
+        if count + len(level) > MOST_OBJECTS:
+            return False
+    return not level
+
+
+class _Stored(RecordDict):
+    """Stands for a content that lies in the store already."""
+
+    def __init__(self, object_id: str) -> None:
+        super().__init__()
+        self.__dict__["_stored_id"] = object_id
+
+    @property
+    def object_id(self) -> str:
+        """The name of the content in the store."""
+        return str(self.__dict__["_stored_id"])

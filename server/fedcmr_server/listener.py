@@ -15,7 +15,7 @@ from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI, HTTPException
-from flwr.proto.fleet_pb2 import ActivateNodeRequest
+from flwr.proto.fleet_pb2 import ActivateNodeRequest, PushMessagesRequest
 from flwr.supercore.error import FlowerError, http_error_translator
 from flwr.supercore.protobuf.translation import ProtobufTranslationMiddleware
 from flwr.superlink.routers.fleet.node_auth import NodeAuthMiddleware
@@ -44,6 +44,8 @@ def fleet_app(link: FleetLink, door: Door) -> FastAPI:
             if node is not None:
                 state.deactivate_node(node)
                 link.connected(node)
+        if isinstance(message, PushMessagesRequest) and not link.accepts(message):
+            raise HTTPException(409, "not the answer to an open question to this site")
         try:
             return await call_next(request)
         except (FlowerError, HTTPException, OSError):

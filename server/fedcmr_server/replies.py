@@ -1,95 +1,160 @@
 """What sites answer, read with distrust: a wrong reply costs its sender the round, nothing else."""
 
-from flwr.app import Message, RecordDict
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
-from fedcmr.config import parse_json
-from fedcmr.errors import DataError, FedcmrError, PartialRun
+import numpy as np
+
+from fedcmr.config import Experiment, parse_json
+from fedcmr.errors import FedcmrError
+from fedcmr.evaluation.edges import Edges
 from fedcmr.evaluation.sums import EvaluationSums
 from fedcmr.federation import messages as wire
 from fedcmr.federation.cohort import Cohort
 from fedcmr.federation.payload import Layout
+from fedcmr_server.reply import Reply
 from fedcmr_server.state import Contribution
 
 METRICS = {wire.EXAMPLES, wire.STEPS, wire.LOSS, wire.SECONDS}
 
-LONGEST_REASON = 500
-"""Characters of a site's refusal that are kept."""
-
-LARGEST_HEADER = 4096
-"""Bytes that an array on the wire may have besides its values."""
+BLOCK = 2**22
+"""Bytes of an update that are looked at together."""
 
 
-def read_cohort(reply: Message) -> Cohort:
+class Unusable(FedcmrError):
+    """A reply that does not count, and why."""
+
+
+@contextmanager
+def distrust(expected: str) -> Iterator[None]:
+    """Make whatever a made-up reply provokes one kind of error.
+
+    Raises:
+        Unusable: the reply is not what was expected.
+    """
+    try:
+        yield
+    except Unusable:
+        raise
+    except FedcmrError as error:
+        raise Unusable(str(error)) from None
+    except Exception:  # numpy and Flower raise anything on made-up bytes
+        raise Unusable(f"the reply is no {expected}") from None
+
+
+def answer(reply: Reply, name: str) -> str:
+    """Return one text of an answer.
+
+    Raises:
+        Unusable: the site refused, or there is no such text.
+    """
+    with distrust("answer"):
+        return str(reply.content().config_records[wire.ANSWER][name])
+
+
+def read_cohort(reply: Reply) -> Cohort:
     """Return what a site told in the handshake.
 
     Raises:
-        FedcmrError: the site refused, or the reply is no cohort.
+        Unusable: the site refused, or the reply is no cohort.
     """
-    return parse_json(_answer(reply, wire.COHORT), Cohort, where="handshake")
+    with distrust("cohort"):
+        return parse_json(answer(reply, wire.COHORT), Cohort, where="handshake")
 
 
-def read_sums(reply: Message, *, bins: int, cases: int) -> EvaluationSums:
+def read_sums(reply: Reply, *, edges: Edges, cases: int) -> EvaluationSums:
     """Return a site's evaluation sums.
 
     Args:
         reply: to an evaluate message.
-        bins: of the experiment's histograms.
+        edges: that were asked for; a site's policy may leave some out.
         cases: labelled studies of the split, as told in the handshake.
 
     Raises:
-        FedcmrError: the site could not evaluate, or the sums are wrong.
+        Unusable: the site could not evaluate, or the sums are wrong.
     """
-    sums = EvaluationSums.from_json(_answer(reply, wire.SUMS), where="evaluation")
-    if sums.bins != bins:
-        raise PartialRun("the sums have another number of bins")
-    if sums.overall.n != cases:
-        raise PartialRun("the sums are not of the studies of the handshake")
-    return sums
+    with distrust("evaluation"):
+        sums = EvaluationSums.from_json(answer(reply, wire.SUMS), where="evaluation")
+        if not {*sums.edges} <= {*edges}:
+            raise Unusable("the sums have other bins than asked for")
+        if sums.overall.n != cases:
+            raise Unusable("the sums are not of the studies of the handshake")
+        return sums
 
 
-def read_update(reply: Message, layout: Layout, cohort: Cohort) -> Contribution:
-    """Check an update, whose weights then count by its examples, and return its numbers.
+def read_contribution(reply: Reply, cohort: Cohort, experiment: Experiment) -> Contribution:
+    """Return the numbers of an update, whose weights then count by its examples.
+
+    Args:
+        reply: to a train message.
+        cohort: of the site's handshake.
+        experiment: under differential privacy a site tells epsilon, and patients for examples.
 
     Raises:
-        FedcmrError: the site could not train, or the update is not one of this run.
+        Unusable: the site could not train, or the update is not one of this run.
     """
-    content = _content(reply)
-    try:
-        # Flower averages every array and weighs by the one metric record that it finds first.
-        arrays = content.array_records[wire.ARRAYS]
+    with distrust("update"):
+        content, private = reply.content(), experiment.privacy.private
+        expected = METRICS | {wire.EPSILON} if private else METRICS
         metrics = content.metric_records[wire.METRICS]
-        if set(content) != {wire.ARRAYS, wire.METRICS} or set(metrics) != METRICS:
-            raise DataError("the reply holds something else than an update")
-        if set(arrays) != {wire.WEIGHTS}:
-            raise DataError("the reply holds other arrays than the weights")
-        if abs(len(arrays[wire.WEIGHTS].data) - 4 * layout.size) > LARGEST_HEADER:
-            raise DataError("the weights have another size than the network")
-        layout.check(arrays[wire.WEIGHTS].numpy())
+        if set(content) != {wire.ARRAYS, wire.METRICS} or set(metrics) != expected:
+            raise Unusable("the reply holds something else than an update")
+        if set(content.array_records[wire.ARRAYS]) != {wire.WEIGHTS}:
+            raise Unusable("the reply holds other arrays than the weights")
         contribution = Contribution.model_validate(
-            {
-                "examples": metrics[wire.EXAMPLES],
-                "steps": metrics[wire.STEPS],
-                "loss": metrics[wire.LOSS],
-                "seconds": metrics[wire.SECONDS],
-            }
+            {name.removeprefix("num-"): value for name, value in metrics.items()}
         )
-    except FedcmrError:
-        raise
-    except Exception:  # numpy and Flower raise anything on made-up bytes
-        raise PartialRun("the reply is not an update") from None
-    if contribution.examples != cohort.train:
-        raise PartialRun("the update is not of the studies of the handshake")
-    return contribution
+        fewest = min(1, cohort.train) if private else cohort.train
+        if not fewest <= contribution.examples <= cohort.train:
+            raise Unusable("the update is not of the studies of the handshake")
+        return contribution
 
 
-def _answer(reply: Message, name: str) -> str:
-    try:
-        return str(_content(reply).config_records[wire.ANSWER][name])
-    except KeyError:
-        raise PartialRun("the reply is not an answer") from None
+def read_update(reply: Reply, layout: Layout) -> Iterator[bytes]:
+    """Yield the weights of an update as little-endian float32, block by block, checked.
+
+    Raises:
+        Unusable: another type or shape than the network's, or a value that is not finite.
+    """
+    with distrust("update"):
+        array = reply.content().array_records[wire.ARRAYS][wire.WEIGHTS]
+        file = io.BufferedReader(_Parts(reply.data(array)), BLOCK)
+        np.lib.format.read_magic(file)
+        shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+        if dtype != np.dtype("<f4") or shape != (layout.size,):
+            raise Unusable(f"weights are {dtype} {shape}, expected float32 ({layout.size},)")
+        left = 4 * layout.size
+        while left:
+            block = file.read(min(BLOCK, left))
+            if not block:
+                raise Unusable("the weights have another size than the network")
+            if not np.isfinite(np.frombuffer(block, "<f4")).all():
+                raise Unusable("weights contain a value that is not finite")
+            left -= len(block)
+            yield block
+        if file.read(1):
+            raise Unusable("the weights have another size than the network")
 
 
-def _content(reply: Message) -> RecordDict:
-    if reply.has_error():
-        raise PartialRun((reply.error.reason or "the site could not answer")[:LONGEST_REASON])
-    return reply.content
+class _Parts(io.RawIOBase):
+    """Consecutive parts as one file."""
+
+    def __init__(self, parts: Iterator[bytes]) -> None:
+        self._parts = parts
+        self._rest = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._rest:
+            part = next(self._parts, None)
+            if part is None:
+                return 0
+            self._rest = memoryview(part)
+        count = min(len(buffer), len(self._rest))
+        buffer[:count] = self._rest[:count]
+        self._rest = self._rest[count:]
+        return count

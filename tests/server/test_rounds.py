@@ -5,85 +5,24 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from case_files import EDGES
 from fedcmr_server.rounds import Rounds
-from flwr.app import Array, ArrayRecord, ConfigRecord, Error, Message, MetricRecord, RecordDict
-from flwr.supercore.task_identity import TaskIdentity
+from flwr.app import Array, ArrayRecord, ConfigRecord, RecordDict
+from function_sites import LEVEL, FunctionLink, Site, add, experiment, site
 
 from fedcmr.config import Experiment
 from fedcmr.errors import DataError, PartialRun
 from fedcmr.evaluation.sums import collect
 from fedcmr.federation import messages as wire
-from fedcmr.federation.cohort import Cohort
-
-Site = Callable[[str, RecordDict], RecordDict | Error]
-LEVEL = {"vendor": "GE", "field_strength": "3T"}
-
-
-def experiment(**federation: object) -> Experiment:
-    settings = {"rounds": 3, "quorum": 2, "site_wait_s": 0.2} | federation
-    return Experiment.model_validate(
-        {
-            "name": "test",
-            "model": {"name": "t_cnn"},
-            "preprocessing": {"size": 16, "phases": 4, "slices": 3},
-            "federation": settings,
-        }
-    )
-
-
-class FakeLink:
-    """Sites as functions of message kind and content."""
-
-    def __init__(self, sites: Mapping[str, Site]) -> None:
-        self.sites = dict(sites)
-
-    def online(self) -> list[str]:
-        return sorted(self.sites)
-
-    def enrolled(self) -> list[str]:
-        return sorted(self.sites)
-
-    def exchange(
-        self, contents: Mapping[str, RecordDict], kind: str, *, timeout_s: float
-    ) -> dict[str, Message]:
-        replies = {}
-        for name, content in sorted(contents.items()):
-            message = Message(content, 1, kind, ttl=60)
-            replies[name] = Message(self.sites[name](kind, content), reply_to=message)
-        return replies
-
-
-def site(
-    examples: int, change: Callable[[np.ndarray], np.ndarray], score: float = 0.9
-) -> Callable[[str, RecordDict], RecordDict]:
-    """A site whose update is a function of the weights and whose two cases score the same."""
-
-    def answer(kind: str, content: RecordDict) -> RecordDict:
-        if kind == wire.HANDSHAKE:
-            cohort = Cohort(train=examples, validation=2, test=2, phantom=True)
-            return RecordDict({wire.ANSWER: ConfigRecord({wire.COHORT: cohort.canonical_json()})})
-        vector = content.array_records[wire.ARRAYS][wire.WEIGHTS].numpy()
-        if kind == wire.EVALUATE:
-            sums = collect([0, 1], [1 - score, score], [LEVEL, LEVEL], bins=64)
-            return RecordDict({wire.ANSWER: ConfigRecord({wire.SUMS: sums.to_json()})})
-        arrays = ArrayRecord({wire.WEIGHTS: Array(change(vector))})
-        metrics = {wire.EXAMPLES: examples, wire.STEPS: 1, wire.LOSS: 0.5, wire.SECONDS: 0.1}
-        return RecordDict({wire.ARRAYS: arrays, wire.METRICS: MetricRecord(metrics)})
-
-    return answer
-
-
-def add(amount: float) -> Callable[[np.ndarray], np.ndarray]:
-    return lambda vector: (vector + np.float32(amount)).astype(np.float32)
-
-
-@pytest.fixture(autouse=True)
-def _identity() -> None:
-    TaskIdentity.run_id, TaskIdentity.node_id, TaskIdentity.task_id = 1, 1, 1
 
 
 def rounds(folder: Path, sites: Mapping[str, Site], settings: Experiment | None = None) -> Rounds:
-    return Rounds(settings or experiment(), folder, FakeLink(sites), lambda link: None)
+    return Rounds(settings or experiment(), folder, FunctionLink(sites), lambda link: None)
+
+
+def evaluated(run: Rounds) -> set[str]:
+    awaited = run.state.cohorts
+    return set(run.evaluation.sums(run.weights, "test", awaited=awaited, finished=3))
 
 
 def test_weights_are_the_mean_over_studies(tmp_path: Path) -> None:
@@ -106,9 +45,9 @@ def test_a_site_without_training_studies_takes_part_with_weight_zero(tmp_path: P
     [
         (lambda vector: np.full_like(vector, np.nan), "not finite"),
         (lambda vector: vector[:-1], "expected float32"),
-        (lambda vector: vector.astype(np.float64), "another size"),
+        (lambda vector: vector.astype(np.float64), "expected float32"),
         (lambda vector: vector.astype(np.int32), "int32"),
-        (lambda vector: np.zeros(0, np.float32), "another size"),
+        (lambda vector: np.zeros(0, np.float32), "expected float32"),
     ],
 )
 def test_a_broken_update_is_set_aside_with_its_reason(
@@ -126,7 +65,7 @@ def test_a_broken_update_is_set_aside_with_its_reason(
 def lie(change: Callable[[RecordDict], None], kind: str = wire.TRAIN) -> Site:
     honest = site(100, add(1))
 
-    def answer(asked: str, content: RecordDict) -> RecordDict | Error:
+    def answer(asked: str, content: RecordDict) -> RecordDict | str:
         reply = honest(asked, content)
         if asked == kind:
             assert isinstance(reply, RecordDict)
@@ -179,22 +118,22 @@ def test_a_lying_update_costs_its_sender_the_round(
 
 def test_sums_of_more_cases_than_the_site_has_are_left_out(tmp_path: Path) -> None:
     def inflate(reply: RecordDict) -> None:
-        sums = collect([0, 1] * 9, [0.1, 0.9] * 9, [LEVEL] * 18, bins=64)
+        sums = collect([0, 1] * 9, [0.1, 0.9] * 9, [LEVEL] * 18, edges=EDGES)
         reply[wire.ANSWER] = ConfigRecord({wire.SUMS: sums.to_json()})
 
     run = rounds(tmp_path, {"a": site(1, add(1)), "b": lie(inflate, wire.EVALUATE)})
     run.train()
-    assert set(run.evaluate(run.weights, "test")) == {"a"}
+    assert evaluated(run) == {"a"}
 
 
 def test_a_round_that_not_all_sites_validated_is_not_the_best(tmp_path: Path) -> None:
     rounds_seen = 0
 
-    def hard_site_away_in_round_2(kind: str, content: RecordDict) -> RecordDict | Error:
+    def hard_site_away_in_round_2(kind: str, content: RecordDict) -> RecordDict | str:
         nonlocal rounds_seen
         rounds_seen += kind == wire.TRAIN
         if kind == wire.EVALUATE and rounds_seen == 2:
-            return Error(5, "away")
+            return "away"
         return site(1, add(1), 0.2)(kind, content)
 
     run = rounds(tmp_path, {"a": site(1, add(1), 0.9), "b": hard_site_away_in_round_2})
@@ -205,21 +144,19 @@ def test_a_round_that_not_all_sites_validated_is_not_the_best(tmp_path: Path) ->
 def test_a_crash_after_the_last_round_still_waits_for_the_sites(tmp_path: Path) -> None:
     sites = {"a": site(1, add(1)), "b": site(1, add(1))}
     rounds(tmp_path, sites).train()
-    link = FakeLink({})
+    link = FunctionLink({})
 
     def admit(_: object) -> None:
         link.sites = sites
 
     resumed = Rounds(experiment(), tmp_path, link, admit)
     resumed.train()
-    assert resumed.evaluate(resumed.weights, "test") == {}
-    resumed.gather_for_evaluation()
-    assert set(resumed.evaluate(resumed.weights, "test")) == {"a", "b"}
+    assert evaluated(resumed) == {"a", "b"}
 
 
 def test_a_refused_handshake_is_recorded_and_the_others_go_on(tmp_path: Path) -> None:
-    def refuse(kind: str, content: RecordDict) -> Error:
-        return Error(6, "code digest differs: coordinator 12, site 34")
+    def refuse(kind: str, content: RecordDict) -> str:
+        return "code digest differs: coordinator 12, site 34"
 
     run = rounds(tmp_path, {"a": site(1, add(1)), "b": site(1, add(1)), "c": refuse})
     run.train()
@@ -228,13 +165,13 @@ def test_a_refused_handshake_is_recorded_and_the_others_go_on(tmp_path: Path) ->
 
 
 def test_too_few_sites_end_with_partial_and_name_the_refusals(tmp_path: Path) -> None:
-    def refuse(kind: str, content: RecordDict) -> Error:
-        return Error(6, "preprocessing digest differs")
+    def refuse(kind: str, content: RecordDict) -> str:
+        return "preprocessing digest differs"
 
     run = rounds(tmp_path, {"a": site(1, add(1)), "b": refuse})
-    with pytest.raises(PartialRun, match=r"1 of 2 sites; b refused: preprocessing digest"):
+    with pytest.raises(PartialRun, match=r"1 of 2 sites, waits for b: preprocessing digest"):
         run.train()
-    assert not run.checkpoint.exists()
+    assert not (tmp_path / "checkpoint").exists()
 
 
 def test_a_round_that_nobody_could_train_does_not_count(tmp_path: Path) -> None:
@@ -278,9 +215,9 @@ def test_the_weights_of_the_best_validation_round_are_released(tmp_path: Path) -
     before = run.weights
     run.train()
     assert run.state.best_round == 2
-    assert np.allclose(run.selected, before + 2, atol=1e-5)
+    assert np.allclose(run.selected(), before + 2, atol=1e-5)
     run.experiment = experiment(select="last")
-    assert np.allclose(run.selected, before + 3, atol=1e-5)
+    assert np.allclose(run.selected(), before + 3, atol=1e-5)
 
 
 def test_wrong_sums_of_a_site_are_left_out(tmp_path: Path) -> None:
@@ -289,12 +226,12 @@ def test_wrong_sums_of_a_site_are_left_out(tmp_path: Path) -> None:
     def liar(kind: str, content: RecordDict) -> RecordDict:
         if kind != wire.EVALUATE:
             return honest(kind, content)
-        sums = collect([0, 1], [0.1, 0.9], [LEVEL, LEVEL], bins=32)
+        sums = collect([0, 1], [0.1, 0.9], [LEVEL, LEVEL], edges=(0.25, 0.7))
         return RecordDict({wire.ANSWER: ConfigRecord({wire.SUMS: sums.to_json()})})
 
     run = rounds(tmp_path, {"a": honest, "b": liar})
     run.train()
-    assert set(run.evaluate(run.weights, "test")) == {"a"}
+    assert evaluated(run) == {"a"}
 
 
 def test_a_checkpoint_of_another_experiment_is_not_taken(tmp_path: Path) -> None:

@@ -1,0 +1,97 @@
+"""The end of a run: a last evaluation, what stayed below plan, the signed release."""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from fedcmr.errors import PartialRun
+from fedcmr.evaluation.edges import standard_edges
+from fedcmr.evaluation.metrics import metrics
+from fedcmr.evaluation.sums import total
+from fedcmr.release.bundle import write_release
+from fedcmr_server.disk import writing
+from fedcmr_server.origin import provenance
+from fedcmr_server.rounds import Rounds
+from fedcmr_server.status import Phase
+
+log = logging.getLogger("fedcmr")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A finished run."""
+
+    release: Path
+    shortfalls: tuple[str, ...]
+    """What stayed below plan; empty for a complete run."""
+
+
+def finish(rounds: Rounds, release: Path, signing_key: Path) -> Outcome:
+    """Evaluate the selected weights and release them.
+
+    Raises:
+        PartialRun: no site has trained.
+        DataError: no site has a labelled test case, or the disk is full; the run can go on.
+    """
+    state, settings = rounds.state, rounds.experiment.evaluation
+    if not any(part.examples for record in state.rounds for part in record.contributed.values()):
+        raise PartialRun("no release: no site has trained")
+    weights, done = rounds.selected(), state.finished_rounds
+    awaited = state.cohorts
+    validation = rounds.evaluation.sums(weights, "validation", awaited=awaited, finished=done)
+    test = rounds.evaluation.sums(weights, "test", awaited=awaited, finished=done)
+    rounds.note_sites()
+    shortfalls = tuple(_shortfalls(rounds, {*validation} & {*test}))
+    edges = standard_edges(settings)
+    results = metrics(
+        total(validation.values(), edges=edges),
+        total(test.values(), edges=edges),
+        test,
+        settings,
+        open_sites=[name for name, cohort in state.cohorts.items() if cohort.results_by_site],
+        external=[name for name, cohort in state.cohorts.items() if cohort.role == "validate"],
+    )
+    with writing(release):
+        write_release(
+            release,
+            state=rounds.layout.unpack(weights),
+            experiment=rounds.experiment,
+            metrics=results,
+            provenance=provenance(rounds.state, rounds.experiment, release.parent.name, shortfalls),
+            signing_key=signing_key,
+        )
+    took_part = {
+        name: _part(rounds, name) for name in {*rounds.state.cohorts, *rounds.state.refused}
+    }
+    phase: Phase = "partial" if shortfalls else "finished"
+    rounds.board.end(phase, done, took_part, "; ".join(shortfalls))
+    log.info("released %s", release)
+    return Outcome(release, shortfalls)
+
+
+def _shortfalls(rounds: Rounds, evaluated: set[str]) -> Iterator[str]:
+    state = rounds.state
+    for name in sorted({*state.refused, *rounds.sites.enrolled()} - {*state.cohorts}):
+        yield f"{name} took no part: {state.refused.get(name, 'it never came')}"
+    for name in sorted(state.cohorts):
+        missed = sum(name in record.missed for record in state.rounds)
+        missed += sum(
+            name not in record.contributed and name not in record.missed
+            for record in state.rounds
+            if rounds.quorum.trains(name)
+        )
+        if missed:
+            yield f"{name} missed {missed} of {state.finished_rounds} rounds"
+        if name not in evaluated:
+            yield f"{name} was not evaluated"
+
+
+def _part(rounds: Rounds, name: str) -> str:
+    state = rounds.state
+    if name not in state.cohorts:
+        return f"refused: {state.refused[name]}"
+    if not rounds.quorum.trains(name):
+        return "validated"
+    trained = sum(name in record.contributed for record in state.rounds)
+    return f"trained {trained} of {state.finished_rounds} rounds"

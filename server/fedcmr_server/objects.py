@@ -1,0 +1,136 @@
+"""What is on its way to and from the sites, kept on disk: the memory of the coordinator stays flat.
+
+Flower cuts a message into objects, named by the sha256 of their content; arrays are cut into parts
+of a few MiB. Its own store holds all of them in memory. What is used of it is held by
+tests/server/test_flower_contract.py.
+"""
+
+from pathlib import Path
+
+from flwr.proto.message_pb2 import ObjectTree
+from flwr.supercore.object_store.in_memory_object_store import InMemoryObjectStore
+
+from fedcmr.errors import DataError
+
+
+class DiskObjectStore(InMemoryObjectStore):
+    """Flower's store in memory with every content in a file of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.folder = folder
+        self._failure: OSError | None = None
+        self._owner: dict[str, str] = {}
+        self._room: dict[str, int] = {}
+        self.largest_message = 2**26
+        """Bytes that one message, with everything under it, may take."""
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for stale in folder.iterdir():  # of a coordinator that was killed
+            stale.unlink()
+
+    def preregister(self, run_id: int, object_tree: ObjectTree) -> list[str]:
+        """Return which objects of a message are still missing; they count against its room.
+
+        Raises:
+            ValueError: a name is no sha256.
+        """
+        with self.lock_store:
+            missing = super().preregister(run_id, object_tree)
+            self._room[object_tree.object_id] = self.largest_message
+            self._owner.update(dict.fromkeys(missing, object_tree.object_id))
+            return missing
+
+    def put(self, object_id: str, object_content: bytes) -> None:
+        """Keep the content of an object that was registered.
+
+        Raises:
+            ValueError: the content is not the object's, or the message is too large.
+            NoObjectInStoreError: there is no such object.
+            OSError: the disk is full.
+        """
+        with self.lock_store:
+            super().put(object_id, object_content)
+            entry, path = self.store[object_id], self.folder / object_id
+            if not entry.content:
+                return  # was here already
+            entry.content = b""
+            owner = self._owner[object_id]
+            self._room[owner] = self._room.get(owner, 0) - len(object_content)
+            try:
+                if self._room[owner] < 0:
+                    raise ValueError("a message is larger than any of this experiment")
+                path.write_bytes(object_content)
+            except (OSError, ValueError) as error:
+                entry.is_available = False
+                path.unlink(missing_ok=True)
+                if isinstance(error, OSError):
+                    self._failure = error
+                raise
+
+    def get(self, object_id: str) -> bytes | None:
+        """Return a content; b"" before it has arrived, None for an unknown object."""
+        with self.lock_store:
+            if object_id not in self.store:
+                return None
+            if not self.store[object_id].is_available:
+                return b""
+            return (self.folder / object_id).read_bytes()
+
+    def delete(self, object_id: str) -> None:
+        """Forget an object that nothing holds, and what only it held."""
+        with self.lock_store:
+            super().delete(object_id)
+            if object_id not in self.store:
+                self._owner.pop(object_id, None)
+                self._room.pop(object_id, None)
+                (self.folder / object_id).unlink(missing_ok=True)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        with self.lock_store:
+            for object_id in self.store:
+                (self.folder / object_id).unlink(missing_ok=True)
+            super().clear()
+            self._owner.clear()
+            self._room.clear()
+
+    def hold(self, object_id: str) -> None:
+        """Keep an object although no message refers to it."""
+        with self.lock_store:
+            self.store[object_id].ref_count += 1
+
+    def release(self, object_id: str) -> None:
+        """Undo `hold`."""
+        with self.lock_store:
+            self.store[object_id].ref_count -= 1
+            self.delete(object_id)
+
+    def has_all_of(self, object_id: str) -> bool:
+        """Tell whether an object and everything under it has arrived.
+
+        Raises:
+            KeyError: something under it is not registered.
+        """
+        with self.lock_store:
+            found, todo = {object_id}, [object_id]
+            while todo:
+                entry = self.store[todo.pop()]
+                if not entry.is_available:
+                    return False
+                new = set(entry.child_object_ids) - found
+                found |= new
+                todo += new
+            return True
+
+    def check(self) -> None:
+        """Tell of a disk that could not take an upload.
+
+        Raises:
+            DataError: it was full, or failed.
+        """
+        if self._failure is not None:
+            raise DataError(
+                f"cannot keep what sites send: {self._failure.strerror}",
+                where=str(self.folder),
+                fix="free some space and give the same command again: the run goes on",
+            )

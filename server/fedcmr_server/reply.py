@@ -1,0 +1,80 @@
+"""A site's answer, read from disk piece by piece: no array of it is ever whole in memory."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from flwr.app import Array, Message, RecordDict
+from flwr.app.message.arraychunk import ArrayChunk
+from flwr.supercore.inflatable.inflatable_object import (
+    InflatableObject,
+    get_object_body,
+    get_object_head_values_from_object_content,
+)
+from flwr.supercore.inflatable.inflatable_utils import inflatable_class_registry
+
+from fedcmr.errors import PartialRun
+from fedcmr_server.objects import DiskObjectStore
+
+LONGEST_REASON = 500
+"""Characters of a site's refusal that are kept."""
+
+
+def _nothing(array: Array) -> Iterator[bytes]:
+    return iter(())
+
+
+@dataclass(frozen=True)
+class Reply:
+    """Records without the data of their arrays, or the reason why there are none."""
+
+    records: RecordDict = field(default_factory=RecordDict)
+    refusal: str = ""
+    data: Callable[[Array], Iterator[bytes]] = _nothing
+    """Reads the bytes of one of the arrays, part by part."""
+
+    def content(self) -> RecordDict:
+        """Return the records.
+
+        Raises:
+            PartialRun: the site refused, or could not answer.
+        """
+        if self.refusal:
+            raise PartialRun(self.refusal[:LONGEST_REASON])
+        return self.records
+
+
+def open_reply(message: Message, store: DiskObjectStore) -> Reply:
+    """Return what a message that has arrived holds.
+
+    Raises:
+        Exception: of any kind, where a site has uploaded something else than a message.
+    """
+    if message.has_error():
+        return Reply(refusal=message.error.reason or "the site could not answer")
+    known: dict[str, InflatableObject] = {}
+
+    def inflate(object_id: str) -> InflatableObject:
+        if object_id not in known:
+            content = store.get(object_id) or b""
+            kind, children, _ = get_object_head_values_from_object_content(content)
+            if kind == Array.__qualname__:
+                # The parts stay where they are; their names take the place of the data.
+                found = json.loads(get_object_body(content, Array))
+                names = ",".join(children[index] for index in found["arraychunk_ids"])
+                known[object_id] = Array(
+                    str(found["dtype"]), tuple(found["shape"]), str(found["stype"]), names.encode()
+                )
+            else:
+                below = {child: inflate(child) for child in children}
+                known[object_id] = inflatable_class_registry[kind].inflate(content, below)
+        return known[object_id]
+
+    def data(array: Array) -> Iterator[bytes]:
+        for part in array.data.decode().split(","):
+            yield get_object_body(store.get(part) or b"", ArrayChunk)
+
+    inflated = inflate(message.metadata.message_id)
+    if not isinstance(inflated, Message):
+        raise TypeError("no message")
+    return Reply(inflated.content, data=data)

@@ -1,0 +1,127 @@
+"""Sites that are functions of a message: the rounds run against them without a network."""
+
+from collections.abc import Callable, Iterator, Mapping
+from types import SimpleNamespace
+
+import numpy as np
+from case_files import EDGES, level
+from fedcmr_server.link import Sent
+from fedcmr_server.reply import Reply
+from flwr.app import Array, ArrayRecord, ConfigRecord, MetricRecord, RecordDict
+
+from fedcmr.config import Experiment
+from fedcmr.evaluation.sums import collect
+from fedcmr.federation import messages as wire
+from fedcmr.federation.cohort import Cohort
+
+Site = Callable[[str, RecordDict], RecordDict | str | None]
+"""Kind and content of a message to the reply, a refusal, or None for silence."""
+
+LEVEL = level()
+
+
+def experiment(**federation: object) -> Experiment:
+    """A tiny experiment of three rounds."""
+    settings = {"rounds": 3, "quorum": 2, "site_wait_s": 0.2, "round_deadline_s": 5} | federation
+    return Experiment.model_validate(
+        {
+            "name": "test",
+            "model": {"name": "t_cnn"},
+            "preprocessing": {"size": 16, "phases": 4, "slices": 3},
+            "federation": settings,
+        }
+    )
+
+
+def data(array: Array) -> Iterator[bytes]:
+    """The data of an array in parts of odd size."""
+    return (array.data[start : start + 1001] for start in range(0, len(array.data), 1001))
+
+
+class FunctionLink:
+    """The link to sites that are functions."""
+
+    def __init__(self, sites: Mapping[str, Site]) -> None:
+        self.sites = dict(sites)
+        self.away: set[str] = set()
+        self.connections: dict[str, int] = {}
+        self.objects = SimpleNamespace(largest_message=0)
+        self.replies: dict[str, Reply | None] = {}
+        self.sent: list[tuple[str, str]] = []
+        """Site and kind of every message."""
+        self.largest_waiting = 0
+        """Most replies that were held at a time."""
+
+    def enrolled(self) -> list[str]:
+        """As FleetLink."""
+        return sorted(self.sites)
+
+    def online(self) -> list[str]:
+        """As FleetLink."""
+        return sorted(set(self.sites) - self.away)
+
+    def connection(self, name: str) -> int:
+        """As FleetLink."""
+        return self.connections.get(name, 1)
+
+    def reconnect(self, name: str) -> None:
+        """Let a site come back."""
+        self.away.discard(name)
+        self.connections[name] = self.connection(name) + 1
+
+    def keep(self, content: RecordDict) -> RecordDict:
+        """As FleetLink; the parcel is the content."""
+        return content
+
+    def drop(self, parcel: RecordDict) -> None:
+        """As FleetLink."""
+
+    def send(self, name: str, parcel: RecordDict, kind: str, *, ttl_s: float) -> Sent:
+        """As FleetLink; the site answers at once."""
+        self.sent.append((name, kind))
+        found = self.sites[name](kind, parcel)
+        message_id = str(len(self.sent))
+        if isinstance(found, str):
+            found = Reply(refusal=found)
+        elif found is not None:
+            found = Reply(found, data=data)
+        self.replies[message_id] = found
+        return Sent(name, self.connection(name), message_id)
+
+    def answer(self, sent: Sent) -> Reply | None:
+        """As FleetLink."""
+        return self.replies[sent.message_id]
+
+    def forget(self, sent: Sent) -> None:
+        """As FleetLink."""
+        self.replies.pop(sent.message_id, None)
+
+
+def site(
+    examples: int,
+    change: Callable[[np.ndarray], np.ndarray],
+    score: float = 0.9,
+    **cohort: object,
+) -> Site:
+    """A site whose update is a function of the weights and whose two cases score the same."""
+
+    def answer(kind: str, content: RecordDict) -> RecordDict:
+        if kind == wire.HANDSHAKE:
+            told = Cohort.model_validate(
+                {"train": examples, "validation": 2, "test": 2, "phantom": True} | cohort
+            )
+            return RecordDict({wire.ANSWER: ConfigRecord({wire.COHORT: told.canonical_json()})})
+        vector = content.array_records[wire.ARRAYS][wire.WEIGHTS].numpy()
+        if kind == wire.EVALUATE:
+            sums = collect([0, 1], [1 - score, score], [LEVEL, LEVEL], edges=EDGES)
+            return RecordDict({wire.ANSWER: ConfigRecord({wire.SUMS: sums.to_json()})})
+        arrays = ArrayRecord({wire.WEIGHTS: Array(change(vector))})
+        metrics = {wire.EXAMPLES: examples, wire.STEPS: 1, wire.LOSS: 0.5, wire.SECONDS: 0.1}
+        return RecordDict({wire.ARRAYS: arrays, wire.METRICS: MetricRecord(metrics)})
+
+    return answer
+
+
+def add(amount: float) -> Callable[[np.ndarray], np.ndarray]:
+    """An update that adds to every weight."""
+    return lambda vector: (vector + np.float32(amount)).astype(np.float32)
