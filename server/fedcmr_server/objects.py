@@ -79,8 +79,10 @@ class DiskObjectStore(InMemoryObjectStore):
     def delete(self, object_id: str) -> None:
         """Forget an object that nothing holds, and what only it held."""
         with self.lock_store:
+            # A site names what is to be deleted, and its name becomes part of a path.
+            is_known = object_id in self.store
             super().delete(object_id)
-            if object_id not in self.store:
+            if is_known and object_id not in self.store:
                 self._owner.pop(object_id, None)
                 self._room.pop(object_id, None)
                 (self.folder / object_id).unlink(missing_ok=True)
