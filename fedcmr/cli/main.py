@@ -5,7 +5,9 @@ from typing import NoReturn
 import typer
 
 from fedcmr.cli import bench, drill
+from fedcmr.cli.audit import audit_command
 from fedcmr.cli.demo import demo_command
+from fedcmr.cli.evaluate import evaluate_command
 from fedcmr.cli.models import models_command
 from fedcmr.cli.phantom import phantom_command
 from fedcmr.cli.predict import predict_command
@@ -22,9 +24,11 @@ app = typer.Typer(
 app.command("demo")(demo_command)
 app.command("verify")(verify_command)
 app.command("predict")(predict_command)
+app.command("evaluate")(evaluate_command)
 app.command("train")(train_command)
 app.command("models")(models_command)
 app.command("phantom")(phantom_command)
+app.command("audit")(audit_command)
 app.add_typer(drill.app, name="drill", help="Faults on purpose: nothing may be lost.")
 app.add_typer(bench.app, name="bench", help="Measure; ratios of variants in one run.")
 

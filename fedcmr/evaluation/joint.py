@@ -157,7 +157,17 @@ def joint_edges(ours: EvaluationSums, theirs: EvaluationSums) -> Edges:
 
 
 def paired_delong(sums: JointSums, name: str) -> Comparison:
-    """Compare two correlated areas; `name` is that of the other model.
+    """Compare the areas of two models on the same cases; `name` is that of the other model.
+
+    Raises:
+        DataError: a class has fewer than two cases.
+    """
+    bins = len(sums.edges) + 1
+    return compare_cells(_array(sums.positive), _array(sums.negative), bins, name)
+
+
+def compare_cells(positive: CountArray, negative: CountArray, bins: int, name: str) -> Comparison:
+    """Compare two areas from cells (3, N): bin of ours, bin of theirs, cases.
 
     DeLong, DeLong and Clarke-Pearson 1988, equation 6 with the contrast (1, -1): each cell has one
     difference of placements, weighted by the cases in it. Two models that order all cases alike
@@ -166,10 +176,10 @@ def paired_delong(sums: JointSums, name: str) -> Comparison:
     Raises:
         DataError: a class has fewer than two cases.
     """
-    counts = [_array(cells) for cells in (sums.positive, sums.negative)]
+    counts = (positive, negative)
     if min(cells[2].sum() for cells in counts) < 2:
         raise DataError("a paired comparison needs two cases of each class")
-    margins = [[_margin(cells, axis, len(sums.edges) + 1) for cells in counts] for axis in (0, 1)]
+    margins = [[_margin(cells, axis, bins) for cells in counts] for axis in (0, 1)]
     placed = [placements(positive, negative) for positive, negative in margins]
     variance = 0.0
     for label, (ours, theirs, cases) in enumerate(counts):
@@ -186,7 +196,7 @@ def paired_delong(sums: JointSums, name: str) -> Comparison:
         p = 1.0 if abs(difference) < NO_VARIANCE else 0.0
     return Comparison(
         name=name,
-        n=sums.n,
+        n=int(sum(cells[2].sum() for cells in counts)),
         auc=areas[0],
         other=areas[1],
         difference=Estimate(value=difference, low=difference - half, high=difference + half),

@@ -81,7 +81,7 @@ class Stratum(Settings):
 class Threshold(Settings):
     """A score at or above `value` is called positive."""
 
-    name: Literal["youden", "sensitivity_90", "published"]
+    name: Literal["youden", "sensitivity_90", "published", "given"]
     value: float
     rule: str = Field(description="how it was chosen; says so where there was nothing to choose by")
 
@@ -236,3 +236,29 @@ class Metrics(Settings):
     min_class_count: int
     min_sites: int
     not_assessed: tuple[str, ...]
+
+
+class CaseStratum(Settings):
+    """A group of `fedcmr evaluate`; nothing is suppressed there."""
+
+    by: tuple[str, ...]
+    level: tuple[str, ...]
+    n: int
+    positives: int
+    result: GroupResult | None = Field(description="None: all cases are of one class")
+    p_holm: float | None = Field(description="AUC against the overall one, as in `Stratum`")
+
+
+class CaseResults(Settings):
+    """What `fedcmr evaluate` prints: exact results of cases, for one's own use."""
+
+    schema_version: Literal[1] = 1
+    overall: GroupResult = Field(description="the bound of every AUC is 0: nothing is binned")
+    strata: tuple[CaseStratum, ...]
+    gaps: tuple[Gap, ...]
+    alarms: tuple[Alarm, ...]
+    thresholds: tuple[Threshold, ...]
+    roc: tuple[RocPoint, ...]
+    calibration: Calibration
+    comparisons: tuple[Comparison, ...]
+    left_out: int = Field(description="lines without a score or a label")

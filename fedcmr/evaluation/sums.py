@@ -254,7 +254,7 @@ def collect(
         edges=kept,
         scores=tuple(np.bincount(index_of, weights=score, minlength=len(kept) + 1).tolist()),
         strata=tuple(
-            _stratum_sums(by, level, label[members], score[members], index_of[members], len(kept))
+            stratum_sums(by, level, label[members], score[members], index_of[members], len(kept))
             for (by, level), members in sorted(cases.items())
         ),
     )
@@ -269,7 +269,7 @@ def total(sums: Iterable[EvaluationSums], *, edges: Sequence[float]) -> Evaluati
     return reduce(EvaluationSums.__add__, sums, collect([], [], [], edges=edges))
 
 
-def _stratum_sums(
+def stratum_sums(
     by: Columns,
     level: Level,
     label: NDArray[Any],
@@ -277,6 +277,7 @@ def _stratum_sums(
     index: NDArray[np.intp],
     edges: int,
 ) -> StratumSums:
+    """Sum up cases with labels (N,), scores (N,) and bins (N,), the last one of number `edges`."""
     right = np.where(label == 1, score, 1 - score).clip(SMALLEST_PROBABILITY)
     return StratumSums(
         by=by,
