@@ -64,9 +64,9 @@ def exact_results(
     chosen = _thresholds(coarse, thresholds)
 
     def group(by: Columns, level: Level, members: CountArray) -> StratumSums:
-        return stratum_sums(
-            by, level, cases.labels[members], cases.scores[members], index[members], len(edges)
-        )
+        label, score = cases.labels[members], cases.scores[members]
+        # Named afterwards: a level of one's own file may be any text.
+        return stratum_sums((), (), label, score, index[members], len(edges)).named(by, level)
 
     whole = group((), (), np.arange(len(cases.labels)))
     strata = [
