@@ -1,11 +1,12 @@
 """What the sites say of weights: sums over their cases, never a case."""
 
+import json
 import logging
 from collections.abc import Callable, Collection, Mapping
 from typing import TypeVar
 
 from fedcmr.config import Experiment
-from fedcmr.evaluation.edges import standard_edges
+from fedcmr.evaluation.edges import Edges, standard_edges
 from fedcmr.evaluation.roc import auc
 from fedcmr.evaluation.sums import EvaluationSums, total
 from fedcmr.federation import messages as wire
@@ -64,6 +65,7 @@ class Evaluation:
         awaited: Collection[str],
         finished: int,
         only: Collection[str] | None = None,
+        edges: Edges | None = None,
     ) -> dict[str, EvaluationSums]:
         """Return each site's sums for the weights (P,); a site whose sums are wrong is left out.
 
@@ -73,13 +75,16 @@ class Evaluation:
             awaited: sites that are waited for a little if they are away.
             finished: rounds, for the status.
             only: the sites to ask; all but the excluded ones otherwise.
+            edges: of the histograms, where they are not the standard ones.
         """
+        expected = edges or standard_edges(self._experiment.evaluation)
+        config = {wire.SPLIT: split} | ({wire.EDGES: json.dumps(edges)} if edges else {})
 
         def read(name: str, reply: Reply) -> EvaluationSums:
             cases = getattr(self._sites.cohorts[name], split)
-            return read_sums(reply, edges=standard_edges(self._experiment.evaluation), cases=cases)
+            return read_sums(reply, edges=expected, cases=cases)
 
-        return self.ask({wire.WEIGHTS: weights}, {wire.SPLIT: split}, read, awaited, finished, only)
+        return self.ask({wire.WEIGHTS: weights}, config, read, awaited, finished, only)
 
     def ask(
         self,

@@ -1,16 +1,17 @@
 """The end of a run: a last evaluation, what stayed below plan, the signed release."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from fedcmr.errors import PartialRun
-from fedcmr.evaluation.edges import standard_edges
 from fedcmr.evaluation.metrics import metrics
-from fedcmr.evaluation.sums import total
+from fedcmr.evaluation.sums import EvaluationSums
 from fedcmr.release.bundle import write_release
+from fedcmr.types import FloatArray
 from fedcmr_server.disk import writing
+from fedcmr_server.last_evaluation import last_evaluation
 from fedcmr_server.origin import provenance
 from fedcmr_server.rounds import Rounds
 from fedcmr_server.status import Phase
@@ -27,30 +28,48 @@ class Outcome:
     """What stayed below plan; empty for a complete run."""
 
 
-def finish(rounds: Rounds, release: Path, signing_key: Path) -> Outcome:
+def finish(
+    rounds: Rounds,
+    release: Path,
+    signing_key: Path,
+    *,
+    others: Mapping[str, FloatArray],
+    left_out: Mapping[str, EvaluationSums],
+) -> Outcome:
     """Evaluate the selected weights and release them.
+
+    Args:
+        rounds: trained to the end.
+        release: folder to write.
+        signing_key: signs it.
+        others: name of another model to its weights (P,), for a comparison on the same cases.
+        left_out: site to its test cases under the model that was trained without it.
 
     Raises:
         PartialRun: no site has trained.
         DataError: no site has a labelled test case, or the disk is full; the run can go on.
     """
-    state, settings = rounds.state, rounds.experiment.evaluation
+    state = rounds.state
     if not any(part.examples for record in state.rounds for part in record.contributed.values()):
         raise PartialRun("no release: no site has trained")
+    rounds.board.write("evaluating", state.finished_rounds)
     weights, done = rounds.selected(), state.finished_rounds
-    awaited = state.cohorts
-    validation = rounds.evaluation.sums(weights, "validation", awaited=awaited, finished=done)
-    test = rounds.evaluation.sums(weights, "test", awaited=awaited, finished=done)
+    found = last_evaluation(rounds, weights, others)
     rounds.note_sites()
-    shortfalls = tuple(_shortfalls(rounds, {*validation} & {*test}))
-    edges = standard_edges(settings)
+    state = rounds.state
+    shortfalls = (*_shortfalls(rounds, found.evaluated), *found.shortfalls)
     results = metrics(
-        total(validation.values(), edges=edges),
-        total(test.values(), edges=edges),
-        test,
-        settings,
+        found.validation,
+        found.test,
+        found.per_site,
+        rounds.experiment.evaluation,
         open_sites=[name for name, cohort in state.cohorts.items() if cohort.results_by_site],
         external=[name for name, cohort in state.cohorts.items() if cohort.role == "validate"],
+        calibration=found.calibration,
+        comparisons=found.comparisons,
+        membership=found.membership,
+        left_out=left_out,
+        refined=found.refined,
     )
     with writing(release):
         write_release(
@@ -70,7 +89,7 @@ def finish(rounds: Rounds, release: Path, signing_key: Path) -> Outcome:
     return Outcome(release, shortfalls)
 
 
-def _shortfalls(rounds: Rounds, evaluated: set[str]) -> Iterator[str]:
+def _shortfalls(rounds: Rounds, evaluated: Collection[str]) -> Iterator[str]:
     state = rounds.state
     for name in sorted({*state.refused, *rounds.sites.enrolled()} - {*state.cohorts}):
         yield f"{name} took no part: {state.refused.get(name, 'it never came')}"

@@ -36,9 +36,14 @@ class Quorum:
         """Return how many sites must answer."""
         return max(1, len(self.expected())) if self._quorum == "all" else self._quorum
 
-    def is_met(self, contributed: Collection[str]) -> bool:
-        """Tell whether those who answered are enough."""
-        return len({*contributed} & {*self.expected()}) >= self.needed()
+    def is_met(self, contributed: Collection[str], set_aside: int = 0) -> bool:
+        """Tell whether those who answered are enough.
+
+        Args:
+            contributed: sites whose updates are good.
+            set_aside: sites whose updates were not, and that the strategy need not withstand.
+        """
+        return len({*contributed} & {*self.expected()}) + set_aside >= self.needed()
 
     def absence(self, contributed: Collection[str], reasons: Mapping[str, str]) -> dict[str, str]:
         """Return the sites that have not answered, each with the best reason that is known."""
@@ -52,7 +57,7 @@ class Quorum:
             elif name in self._sites.refused:
                 found[name] = self._sites.refused[name]
             elif name not in self._sites.enrolled():
-                found[name] = "withdrawn"
+                found[name] = self._sites.link.withdrawn.get(name, "withdrawn")
             elif name not in online:
                 found[name] = "not connected"
             else:

@@ -10,6 +10,7 @@ import numpy as np
 from fedcmr.config import Experiment, parse_json
 from fedcmr.errors import FedcmrError
 from fedcmr.evaluation.edges import Edges
+from fedcmr.evaluation.joint import JointSums
 from fedcmr.evaluation.sums import EvaluationSums
 from fedcmr.federation import messages as wire
 from fedcmr.federation.cohort import Cohort
@@ -81,6 +82,19 @@ def read_sums(reply: Reply, *, edges: Edges, cases: int) -> EvaluationSums:
             raise Unusable("the sums have other bins than asked for")
         if sums.overall.n != cases:
             raise Unusable("the sums are not of the studies of the handshake")
+        return sums
+
+
+def read_joint(reply: Reply, *, edges: Edges, cases: int) -> JointSums:
+    """Return a site's comparison of two weight vectors; arguments as of `read_sums`.
+
+    Raises:
+        Unusable: the site could not compare, or the sums are wrong.
+    """
+    with distrust("comparison"):
+        sums = JointSums.from_json(answer(reply, wire.SUMS), where="comparison")
+        if not {*sums.edges} <= {*edges} or sums.n != cases:
+            raise Unusable("the comparison is not the one that was asked for")
         return sums
 
 

@@ -50,6 +50,8 @@ class Round:
         self.quorum = quorum
         self.board = board
         self.spool = Spool(folder, layout)
+        self.set_aside: set[str] = set()
+        """Sites that sent an update which does not count."""
         self._reasons: dict[str, str] = {}
         self._told = ""
 
@@ -91,25 +93,30 @@ class Round:
         return self.quorum.trains(name) and name not in self.spool.contributed
 
     def _is_met(self) -> bool:
-        return self.quorum.is_met(self.spool.contributed)
+        bearable = self.experiment.federation.byzantine or 0
+        return self.quorum.is_met(self.spool.contributed, min(len(self.set_aside), bearable))
 
     def _take(self, name: str, reply: Reply) -> None:
         try:
             contribution = read_contribution(reply, self.sites.cohorts[name], self.experiment)
             self.spool.add(name, contribution, read_update(reply, self.layout))
             self._reasons.pop(name, None)
+            self.set_aside.discard(name)
         except Unusable as error:
+            if not reply.refusal:
+                self.set_aside.add(name)
             self._leave_out(name, str(error))
 
     def _set_aside(self, weights: FloatArray) -> None:
         """Drop the updates of sites that were withdrawn, and those outside the norm band."""
         for name in set(self.spool.contributed) - set(self.sites.enrolled()):
             self.spool.drop(name)
-            self._leave_out(name, "withdrawn")
+            self._leave_out(name, self.sites.link.withdrawn.get(name, "withdrawn"))
         factor = self.experiment.federation.norm_band
         if factor is not None:
             for name, reason in outside(self.spool.updates(), weights, factor).items():
                 self.spool.drop(name)
+                self.set_aside.add(name)
                 self._leave_out(name, f"set aside: {reason}")
 
     def _leave_out(self, name: str, reason: str) -> None:

@@ -136,8 +136,11 @@ class Rounds:
             self._folder / f"round-{number}",
         )
         current.collect(self.weights)
-        merged = self._strategy.merge(self.weights, current.spool.updates())
+        updates, set_aside = current.spool.updates(), len(current.set_aside)
+        merged = self._strategy.merge(self.weights, updates, set_aside=set_aside)
         self.weights = merged.weights
+        for name in merged.unused:
+            log.info("round %d: %s left out %s", number, self.experiment.federation.strategy, name)
         record = RoundRecord(
             round=number,
             finished=now(),

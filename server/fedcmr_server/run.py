@@ -1,7 +1,7 @@
 """A whole run: open the port, train, evaluate, release."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,24 +13,39 @@ from fedcmr.errors import ConfigurationError
 from fedcmr_server.admission import Admission
 from fedcmr_server.disk import writing
 from fedcmr_server.finish import Outcome, finish
+from fedcmr_server.leave_out import leave_one_out
 from fedcmr_server.link import FleetLink
 from fedcmr_server.listener import serve
+from fedcmr_server.reference import load_reference
 from fedcmr_server.rounds import Rounds
 from fedcmr_server.settings import ServerFolder
+from fedcmr_server.survey import Surveyed, survey
 
 log = logging.getLogger("fedcmr")
 
 Admit = Callable[[FleetLink], None]
 
 
-def run_experiment(server: ServerFolder, experiment: Experiment) -> Outcome:
+def run_experiment(
+    server: ServerFolder,
+    experiment: Experiment,
+    *,
+    references: Mapping[str, Path],
+    leaves_out: bool = False,
+) -> Outcome:
     """Serve an experiment until its release is written.
+
+    Args:
+        server: the coordinator.
+        experiment: to run.
+        references: name to folder of models to compare with on the same cases.
+        leaves_out: train without each site in turn as well, and evaluate on it.
 
     Raises:
         ConfigurationError: this experiment is finished already.
         NetworkError: the port cannot be opened.
         PartialRun: too few sites.
-        DataError: the checkpoint is damaged, or the disk is full.
+        DataError: the checkpoint is damaged, a reference cannot be used, or the disk is full.
     """
     folder = server.run(experiment)
     release = folder / "release"
@@ -42,8 +57,23 @@ def run_experiment(server: ServerFolder, experiment: Experiment) -> Outcome:
         )
     with serving(server, experiment, folder) as (link, admit):
         rounds = Rounds(experiment, folder, link, admit)
+        others = {name: load_reference(path, rounds.layout) for name, path in references.items()}
         rounds.train()
-        return finish(rounds, release, server.signing_key)
+        left_out = leave_one_out(rounds, folder) if leaves_out else {}
+        return finish(rounds, release, server.signing_key, others=others, left_out=left_out)
+
+
+def survey_sites(server: ServerFolder, experiment: Experiment) -> Surveyed:
+    """Serve an experiment until its survey is written; nothing is trained.
+
+    Raises:
+        NetworkError: the port cannot be opened.
+        PartialRun: too few sites.
+        DataError: the disk is full.
+    """
+    folder = server.run(experiment)
+    with serving(server, experiment, folder) as (link, admit):
+        return survey(Rounds(experiment, folder, link, admit), experiment, folder / "survey.html")
 
 
 @contextmanager

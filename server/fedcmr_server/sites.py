@@ -43,7 +43,7 @@ class Sites:
         refused: Mapping[str, str],
     ) -> None:
         self.link = link
-        self._admit = admit
+        self.admit = admit
         self._config = dict(config)
         self.cohorts = dict(cohorts)
         self.refused = dict(refused)
@@ -79,7 +79,7 @@ class Sites:
 
     def meet(self) -> None:
         """Admit sites, send a handshake over every new connection and read what has come back."""
-        self._admit(self.link)
+        self.admit(self.link)
         for name in self.online():
             connection = self.link.connection(name)
             if self._greeted.get(name) != connection:

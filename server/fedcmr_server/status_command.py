@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -21,7 +22,7 @@ def status_command(
     ] = Path(),
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
-    """Show phase, round and sites of every run.
+    """Show phase, round and sites of every run: who is awaited, who was refused and why.
 
     Example: fedcmr-server status --state server
     """
@@ -31,21 +32,22 @@ def status_command(
         for path in sorted((server.path / "runs").glob("*/status.json"))
     }
     running = is_running(server.lock)
-    console = Console(soft_wrap=True, highlight=False)
+    console = Console(highlight=False)
     if as_json:
         found = {name: status.model_dump() for name, status in runs.items()}
-        console.print_json(json.dumps({"running": running, "runs": found}))
+        typer.echo(json.dumps({"running": running, "runs": found}, indent=2))
         return
     console.print("the coordinator is", "running" if running else "not running")
     if not runs:
         console.print("no run yet: start one with `fedcmr-server run EXPERIMENT`")
         return
-    table = Table("run", "phase", "round", "sites", "updated", "message")
-    for column in (0, 2, 4):
-        table.columns[column].no_wrap = True
     for name, status in runs.items():
-        sites = ", ".join(f"{site}: {doing}" for site, doing in status.sites.items())
-        counted = f"{status.round}/{status.rounds}"
-        cells = (name, status.phase, counted, sites, status.updated, status.message)
-        table.add_row(*(Text(printable(cell)) for cell in cells))
-    console.print(table)
+        facts = f"{status.phase}, round {status.round} of {status.rounds}, {status.updated}"
+        console.print()
+        console.print(Text(printable(f"{name}: {facts}")), soft_wrap=True)
+        if status.message:
+            console.print(Padding(Text(printable(status.message)), (0, 0, 0, 2)))
+        table = Table.grid(padding=(0, 2))
+        for site, doing in status.sites.items():
+            table.add_row("", Text(site), Text(printable(doing)))
+        console.print(table)

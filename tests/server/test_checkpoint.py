@@ -85,7 +85,7 @@ def test_a_full_disk_is_one_line_and_leaves_the_old_checkpoint(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr("fedcmr_server.disk.os.fsync", full)
-    with pytest.raises(DataError, match="cannot write: No space left on device .*the run goes on"):
+    with pytest.raises(DataError, match=r"cannot write: No space left on device .*the run goes on"):
         checkpoint.save(state, {"weights-2.npy": WEIGHTS + 1})
     assert Checkpoint(tmp_path).load(STATE.experiment_digest) == state
     assert np.array_equal(checkpoint.array(state, FILE), WEIGHTS)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from fedcmr_server.cli import app
-from fedcmr_server.status import write_status
+from fedcmr_server.status import Status
 from typer.testing import CliRunner
 
 from fedcmr.errors import ConfigurationError, FedcmrError, NetworkError, UsageError
@@ -14,7 +14,7 @@ from fedcmr.errors import ConfigurationError, FedcmrError, NetworkError, UsageEr
 
 def call(*words: object) -> str:
     """Run a command and return what it printed; its errors are raised."""
-    result = CliRunner().invoke(app, [*map(str, words)], env={"COLUMNS": "200"})
+    result = CliRunner().invoke(app, [*map(str, words)], env={"COLUMNS": "80"})
     if isinstance(result.exception, Exception):
         raise result.exception
     return result.stdout
@@ -42,18 +42,20 @@ def test_names_are_no_markup(tmp_path: Path) -> None:
     assert f"coordinator is in {folder}\n" in printed
     run = folder / "runs" / "scar-1"
     run.mkdir()
-    write_status(
-        run / "status.json",
+    status = Status(
         experiment="scar",
         phase="stopped",
         round=1,
         rounds=2,
-        sites={"one": "[/b]"},
+        sites={"one": "[/b]", "two": "refused: " + "code digest differs " * 9},
+        updated="2026-01-02T03:04:05+00:00",
         message="[/]\x1b[2J",
     )
+    (run / "status.json").write_text(status.model_dump_json())
     printed = call("status", "--state", folder)
-    assert "one: [/b]" in printed
+    assert "one  [/b]" in printed
     assert "[/] [2J" in printed
+    assert all(len(line) <= 80 for line in printed.splitlines())
 
 
 def test_a_taken_health_port_is_told_before_a_run_starts(tmp_path: Path) -> None:
