@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from report_files import METRICS, PROVENANCE
+from metrics_files import METRICS
+from provenance_files import PROVENANCE
 from survey_files import sites
 
 from fedcmr.config import Experiment

@@ -2,7 +2,8 @@ import re
 from pathlib import Path
 
 import pytest
-from report_files import HOSTILE, METRICS, PROVENANCE
+from metrics_files import METRICS
+from provenance_files import HOSTILE, PROVENANCE
 
 from fedcmr.config import load_settings
 from fedcmr.release.card import NOT_PROVIDED, render_card

@@ -1,7 +1,8 @@
 import csv
 import io
 
-from report_files import HOSTILE, METRICS, PROVENANCE
+from metrics_files import METRICS
+from provenance_files import HOSTILE, PROVENANCE
 
 from fedcmr.release.layout import TABLES
 from fedcmr.release.tables import by_table, csv_tables

@@ -2,7 +2,8 @@ from collections.abc import Callable
 from xml.etree import ElementTree
 
 import pytest
-from report_files import HOSTILE, METRICS, PROVENANCE
+from metrics_files import METRICS
+from provenance_files import HOSTILE, PROVENANCE
 
 from fedcmr.release.figures.calibration import calibration
 from fedcmr.release.figures.comparison import comparison
