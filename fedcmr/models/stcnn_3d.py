@@ -61,10 +61,10 @@ class StCnn3d(nn.Module):
         expect(cine, self.preprocessing)
         row = cine.flatten(1, 2)
         x = row if self.axis_order == "frames_first" else row.permute(0, 3, 2, 1)
-        plane = x.shape[2:]
+        height, width = x.shape[2:]
         x = F.relu(self.stem_norm(self.stem(x.unsqueeze(-1).contiguous())))
         for halvings, block in enumerate(self.blocks, start=1):
-            x = block(_resize(x, plane[0] >> halvings, plane[1] >> halvings))
+            x = block(_resize(x, max(1, height >> halvings), max(1, width >> halvings)))
         logits: Tensor = self.head(x.flatten(1, -2).mean(1)).squeeze(1)
         return logits
 

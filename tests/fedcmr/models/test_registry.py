@@ -8,7 +8,6 @@ from fedcmr.models.registry import (
     build,
     entries,
     inference_state,
-    privacy_obstacle,
     register,
 )
 
@@ -88,12 +87,6 @@ def test_a_release_carries_no_mask_branch() -> None:
     assert 0 < len(kept) < len(state)
     assert not any("map_branch" in name for name in released.state_dict())
     released.load_state_dict(kept)
-
-
-def test_batch_norm_is_an_obstacle_to_privacy() -> None:
-    assert privacy_obstacle(TINY_MVO) is None
-    reason = privacy_obstacle(ModelSettings(name="st_ran", norm="batch"))
-    assert reason == "BatchNorm mixes the patients of a batch: set model.norm to group"
 
 
 def test_an_mvo_network_refuses_a_stack_of_slices() -> None:
