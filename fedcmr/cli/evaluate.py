@@ -11,7 +11,9 @@ from rich.text import Text
 from fedcmr.cli.say import printable, say
 
 if TYPE_CHECKING:
-    from fedcmr.evaluation.results import AtThreshold, CaseResults, Estimate, GroupResult
+    from fedcmr.evaluation.results import CaseResults, Estimate, GroupResult
+
+MEASURES = ("sensitivity", "specificity", "ppv", "npv", "f1", "rule_out")
 
 
 def evaluate_command(
@@ -75,9 +77,10 @@ def _print(results: "CaseResults", path: Path) -> None:
         )
     for alarm in results.alarms:
         say(f"ALARM {' '.join(alarm.by)} {', '.join(alarm.level)}: AUC {alarm.direction}")
-    at = Table("threshold", "sensitivity", "specificity", "PPV", "NPV", "F1", "ruled out")
-    for chosen, point in zip(results.thresholds, results.overall.at, strict=True):
-        at.add_row(f"{chosen.value:.4f}", *_proportions(point))
+    at = Table("threshold", *(f"{chosen.value:.4f}" for chosen in results.thresholds))
+    for measure in MEASURES:
+        parts = (getattr(point, measure) for point in results.overall.at)
+        at.add_row(measure.replace("_", " "), *(_estimate(part) for part in parts))
     console.print(at)
     for rule in dict.fromkeys(chosen.rule for chosen in results.thresholds):
         say(f"threshold: {rule}")
@@ -104,11 +107,6 @@ def _add(table: Table, name: str, result: "GroupResult", p: float | None) -> Non
         f"{result.brier:.4f}",
         "" if p is None else f"{p:.3f}",
     )
-
-
-def _proportions(point: "AtThreshold") -> list[str]:
-    parts = (point.sensitivity, point.specificity, point.ppv, point.npv, point.f1, point.rule_out)
-    return [_estimate(part) for part in parts]
 
 
 def _estimate(estimate: "Estimate | None") -> str:
