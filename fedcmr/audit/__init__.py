@@ -1,0 +1,1 @@
+"""Does a release give its training patients away? Attacks, run where the patients are."""
