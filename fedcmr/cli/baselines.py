@@ -3,8 +3,9 @@
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from fedcmr.cli.demonstration import Demonstration
+from fedcmr.cli.demonstration import LONGEST_STEP_S, Demonstration
 from fedcmr.config import Experiment, load_settings
+from fedcmr.drill.federation import call
 
 CENTRALISED = "centralised"
 
@@ -23,7 +24,8 @@ def train_baselines(demo: Demonstration, experiment: Path) -> dict[str, Path]:
         out = demo.out / "baselines" / name
         chosen = [part for path in paths for part in ("--data", path)]
         limits = ("--epochs", epochs, "--threads", 1)
-        demo.run("fedcmr", "train", experiment, *chosen, "--out", out, *limits)
+        command = ("fedcmr", "train", experiment, *chosen, "--out", out, *limits)
+        call(*command, patience_s=LONGEST_STEP_S)
         demo.say(f"{name}: trained without federation, {epochs} epochs")
         return out
 

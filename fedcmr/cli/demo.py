@@ -8,9 +8,12 @@ from typing import Annotated, Any, Literal
 import typer
 from rich.console import Console
 
+from fedcmr.cli.baselines import train_baselines
+from fedcmr.cli.budget import give_budgets, run_again
 from fedcmr.cli.demonstration import Demonstration
 from fedcmr.cli.results import print_results
-from fedcmr.drill.federation import free_port
+from fedcmr.drill.federation import call, free_port
+from fedcmr.errors import UsageError
 from fedcmr.evaluation.results import Metrics
 
 
@@ -19,31 +22,57 @@ def demo_command(
     seed: Annotated[int, typer.Option(min=0, help="Seed of phantoms and training.")] = 0,
     sites: Annotated[int, typer.Option(min=2, max=16, help="Number of hospitals.")] = 3,
     task: Annotated[Literal["scar"], typer.Option(help="What to detect.")] = "scar",
+    baselines: Annotated[
+        bool,
+        typer.Option("--baselines", help="Compare with one model of all data and one per site."),
+    ] = False,
+    dp: Annotated[
+        bool,
+        typer.Option("--dp", help="Train under differential privacy, until a budget is spent."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object at the end.")] = False,
 ) -> None:
     """Show a whole federation on this machine: phantoms, sites, TLS, training, signed release.
 
     Example: fedcmr demo --seed 1 --out /tmp/demo
     """
+    if dp and baselines:
+        raise UsageError("--dp and --baselines are two demonstrations", fix="give one of them")
     demo = Demonstration(out, seed, sites, Console(stderr=True, soft_wrap=True, highlight=False))
     demo.make_folder()
-    experiment = demo.write_experiment(f"{task}_demo")
+    experiment = demo.write_experiment(f"{task}_dp" if dp else f"{task}_demo")
     demo.set_up(experiment, free_port())
+    if dp:
+        give_budgets(demo, experiment)
+    found = train_baselines(demo, experiment) if baselines else {}
     demo.say("coordinator and sites start, each a process of its own, TLS and keys on")
-    release = demo.federate(experiment)
+    compare = [part for name, path in found.items() for part in ("--compare", f"{name}={path}")]
+    release = demo.federate(experiment, *compare).release
     key = demo.server / "signing" / "release.pub"
-    demo.run("fedcmr", "verify", release, "--key", key)
+    call("fedcmr", "verify", release, "--key", key)
     demo.say(f"release verified with {key}")
+    if dp:
+        run_again(demo, experiment)
+    _tell(demo, release, as_json)
+
+
+def _tell(demo: Demonstration, release: Path, as_json: bool) -> None:
     found: dict[str, Any] = json.loads((release / "metrics.json").read_text(encoding="utf-8"))
+    provenance = json.loads((release / "provenance.json").read_text(encoding="utf-8"))
     seconds = round(time.monotonic() - demo.start, 1)
     if as_json:
-        summary = {"release": str(release), "seconds": seconds, "seed": seed, "metrics": found}
+        summary = {
+            "release": str(release),
+            "seconds": seconds,
+            "seed": demo.seed,
+            "privacy": provenance["privacy"],
+            "metrics": found,
+        }
         Console(soft_wrap=True).print_json(json.dumps(summary))
         return
-    provenance = json.loads((release / "provenance.json").read_text(encoding="utf-8"))
     rounds = len(provenance["history"])
     print_results(
         Metrics.model_validate(found),
-        f"PHANTOM data: {rounds} rounds, {sites} sites, {seconds:.0f} s",
+        f"PHANTOM data: {rounds} rounds, {len(demo.names)} sites, {seconds:.0f} s",
         release,
     )

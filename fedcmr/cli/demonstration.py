@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
@@ -15,7 +16,7 @@ from rich.console import Console
 
 from fedcmr.cli.shipped import shipped_experiment
 from fedcmr.config import Experiment, load_settings
-from fedcmr.drill.federation import script
+from fedcmr.drill.federation import call, script
 from fedcmr.errors import CheckFailed, ConfigurationError
 
 MARKER = ".fedcmr-demo"
@@ -24,6 +25,9 @@ MARKER = ".fedcmr-demo"
 PROFILES = ("ge", "siemens", "philips")
 PATIENTS = 80
 """Per site."""
+
+
+LONGEST_STEP_S = 3600.0
 
 
 class Demonstration:
@@ -79,7 +83,7 @@ class Demonstration:
     def set_up(self, experiment: Path, port: int) -> None:
         """Make the coordinator and the sites, enrol them, write and ingest their exports."""
         address = f"127.0.0.1:{port}"
-        self.run("fedcmr-server", "init", self.server, "--host", "127.0.0.1", "--listen", address)
+        call("fedcmr-server", "init", self.server, "--host", "127.0.0.1", "--listen", address)
         for name in self.names:
             self._set_up_site(name, address)
         self.say(f"{len(self.names)} sites hold {PATIENTS} phantoms each: synthetic, no patients")
@@ -94,17 +98,17 @@ class Demonstration:
     def _set_up_site(self, name: str, address: str) -> None:
         folder = self.site(name)
         ca = self.server / "pki" / "ca.pem"
-        self.run("fedcmr-client", "init", folder, "--name", name, "--server", address, "--ca", ca)
+        call("fedcmr-client", "init", folder, "--name", name, "--server", address, "--ca", ca)
         # A random key would split the patients anew in every demo. These are no patients.
         key = hashlib.sha256(f"phantom {self.seed} {name}".encode()).hexdigest()
         (folder / "pseudonym.key").write_text(key + "\n", encoding="utf-8")
         public = folder / "site_key.pub"
-        self.run("fedcmr-server", "enrol", "--state", self.server, name, public)
+        call("fedcmr-server", "enrol", "--state", self.server, name, public)
 
     def _export(self, index: int, name: str, experiment: Path) -> None:
         export, seed = self.out / "exports" / name, str(1000 * self.seed + index)
         profile = PROFILES[index % len(PROFILES)]
-        self.run(
+        call(
             "fedcmr",
             "phantom",
             export,
@@ -116,9 +120,10 @@ class Demonstration:
             seed,
             "--workers",
             1,
+            patience_s=LONGEST_STEP_S,
         )
         folder = self.site(name)
-        self.run(
+        call(
             "fedcmr-client",
             "ingest",
             "--site",
@@ -133,69 +138,70 @@ class Demonstration:
             experiment,
             "--workers",
             1,
+            patience_s=LONGEST_STEP_S,
         )
         self.say(f"{name}: export ingested")
 
-    def federate(self, experiment: Path, *options: str) -> Path:
-        """Run coordinator and sites as processes until the release is written; return it.
+    def federate(self, experiment: Path, *options: str, code: int = 0) -> "Federated":
+        """Run coordinator and sites as processes until the release is written.
 
         Args:
             experiment: YAML file.
             options: more of `fedcmr-server run`.
+            code: with which the coordinator is to end.
+
+        Raises:
+            CheckFailed: it ended in another way; its last line is in the message.
         """
         digest = load_settings(experiment, Experiment).digest()
         for name in self.names:
-            self.run("fedcmr-client", "approve", digest, "--site", self.site(name))
+            call("fedcmr-client", "approve", digest, "--site", self.site(name))
         self.say(f"every site approved the experiment {digest[:12]}")
-        with self._clients():
-            command = [script("fedcmr-server"), "run", experiment, "--state", self.server, "--json"]
-            with subprocess.Popen(
-                [str(part) for part in (*command, *options)],
+        command = [script("fedcmr-server"), "run", str(experiment), "--state", str(self.server)]
+        with (
+            self._clients() as clients,
+            subprocess.Popen(
+                [*command, "--json", *options],
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 text=True,
-            ) as process:
-                assert process.stderr is not None
-                assert process.stdout is not None
-                lines = []
-                for line in process.stderr:
-                    lines.append(line)
-                    event = line.split(" INFO ", 1)
-                    if len(event) == 2 and event[1].startswith("round "):
-                        self.say(event[1].strip())
-                answer = process.stdout.read()
-        if process.returncode != 0:
-            raise CheckFailed(f"the coordinator ended with {process.returncode}: {lines[-1]}")
-        return Path(json.loads(answer)["release"])
+            ) as process,
+        ):
+            assert process.stderr is not None
+            assert process.stdout is not None
+            line = "no message"
+            for line in process.stderr:
+                _, _, event = line.partition(" INFO ")
+                if event.startswith("round "):
+                    self.say(event.strip())
+            answer = process.stdout.read()
+            ended = {name: found for name, client in clients.items() if (found := client.poll())}
+        if process.returncode != code:
+            raise CheckFailed(f"the coordinator ended with {process.returncode}: {line.strip()}")
+        return Federated(Path(json.loads(answer)["release"]), ended)
 
     @contextmanager
-    def _clients(self) -> Iterator[None]:
-        processes = []
+    def _clients(self) -> Iterator[dict[str, "subprocess.Popen[bytes]"]]:
+        processes = {}
         for name in self.names:
-            command = [script("fedcmr-client"), "start", "--site", self.site(name), "--wait"]
-            command += ["--threads", "1"]
-            with (self.site(name) / "client.log").open("w") as file:
-                processes.append(
-                    subprocess.Popen([str(part) for part in command], stdout=file, stderr=file)
+            command = [script("fedcmr-client"), "start", "--site", str(self.site(name)), "--wait"]
+            with (self.site(name) / "client.log").open("a") as log:
+                processes[name] = subprocess.Popen(
+                    [*command, "--threads", "1"], stdout=log, stderr=log
                 )
         try:
-            yield
+            yield processes
         finally:
-            for process in processes:
+            for process in processes.values():
                 process.terminate()
-            for process in processes:
+            for process in processes.values():
                 process.wait()
 
-    def run(self, *command: str | int | Path) -> None:
-        """Run one command to its end.
 
-        Raises:
-            CheckFailed: it failed; its last line is in the message.
-        """
-        name, *arguments = (str(part) for part in command)
-        done = subprocess.run(
-            [script(name), *arguments], capture_output=True, text=True, check=False
-        )
-        if done.returncode != 0:
-            last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-            raise CheckFailed(f"`{name} {arguments[0]}` ended with {done.returncode}: {last}")
+@dataclass(frozen=True)
+class Federated:
+    """A finished run."""
+
+    release: Path
+    ended: dict[str, int]
+    """Sites whose client ended by itself, with its exit code."""

@@ -42,15 +42,20 @@ def free_port() -> int:
         return port
 
 
-def call(*command: object, code: int = 0) -> str:
+def call(*command: object, code: int = 0, patience_s: float = PATIENCE_S) -> str:
     """Run a command of this installation to its end and return what it printed.
+
+    Args:
+        command: name and arguments.
+        code: with which it must end.
+        patience_s: longest wait for its end.
 
     Raises:
         CheckFailed: it ended with another exit code than `code`; its last line is in the message.
     """
     name, *arguments = (str(part) for part in command)
     done = subprocess.run(
-        [script(name), *arguments], capture_output=True, text=True, check=False, timeout=PATIENCE_S
+        [script(name), *arguments], capture_output=True, text=True, check=False, timeout=patience_s
     )
     if done.returncode != code:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
