@@ -66,11 +66,12 @@ def printable(
     )
     for support, weight in _checks():
         search = Search([c for c in cells if np.dot(support, c.counts)], views, shown)
-        while leak := search.leak(minimum, weight):
+        while (leak := search.leak(minimum, weight)) is not None:
             _withhold(leak, shown, size)
     search = Search(list(cells), views, shown)
+    most = min_sites - 1
     while private and (
-        leak := search.leak(0, np.ones(2), private=private, most_sites=min_sites - 1)
+        (leak := search.leak(0, np.ones(2), private=private, most_sites=most)) is not None
     ):
         _withhold(leak, shown, size)
     return Printable(
@@ -116,5 +117,10 @@ def _checks() -> Iterator[tuple[tuple[int, int], np.ndarray]]:
 
 
 def _withhold(leak: set[Group], shown: list[Group], size: Mapping[Group, int]) -> None:
+    """Take a group of the leak away; where it could not be told, the smaller half of all."""
+    if not leak:
+        shown.sort(key=lambda name: (size[name], repr(name)))
+        del shown[: -(-len(shown) // 2)]
+        return
     # The smallest group that the leak needs costs the reader least.
     shown.remove(min(leak - {TOTAL} or leak, key=lambda name: (size[name], repr(name))))

@@ -192,6 +192,12 @@ def test_a_level_of_one_silent_site_is_withheld() -> None:
     assert shown == Printable(True, frozenset("x"), _levels("of x"))
 
 
+def test_what_cannot_be_told_in_time_is_withheld(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fedcmr.evaluation.leaks.SECONDS", 0.0)
+    table = {("x", "A"): (3, 50), ("x", "B"): (20, 20), ("x", "C"): (90, 90)}
+    assert not _simple(table).levels
+
+
 def test_reference_finds_what_can_be_computed() -> None:
     total, first, second = [1, 1, 1], [1, 0, 0], [0, 1, 0]
     assert set(computable([total, first])) == {(1, 1, 1), (1, 0, 0), (0, 1, 1)}
