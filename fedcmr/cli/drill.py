@@ -59,6 +59,28 @@ def crash_command(
         raise CheckFailed("a crash cost something", fix="give --out and read its logs")
 
 
+@app.command("disk")
+def disk_command(out: Out = None, as_json: AsJson = False) -> None:
+    """Let weights no longer be written, at the coordinator and at a site; then mend it.
+
+    Ends with 1 unless there was one clear line, and the run finished as an undisturbed one.
+
+    Example: fedcmr drill disk
+    """
+    from fedcmr.drill.crash import CrashDrill
+    from fedcmr.drill.disk import fill_disks, outcome
+
+    with _folder(out) as folder:
+        found = fill_disks(CrashDrill(folder, local_epochs=1), tell=_tell)
+    if as_json:
+        typer.echo(json.dumps([asdict(full) for full in found], indent=2))
+    else:
+        for full in found:
+            say(f"{full.victim}: {outcome(full)}")
+    if not all(full.passed for full in found):
+        raise CheckFailed("a full disk cost something", fix="give --out and read its logs")
+
+
 @app.command("network")
 def network_command(
     cuts: Annotated[

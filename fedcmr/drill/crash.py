@@ -54,10 +54,10 @@ class CrashDrill:
     """Federations of three sites in one folder; the sites serve one after the other."""
 
     def __init__(self, folder: Path, *, local_epochs: int) -> None:
-        self._federation = Federation(folder)
+        self.federation = Federation(folder)
         self._local_epochs = local_epochs
         for seed, (name, studies) in enumerate(SITES.items()):
-            path = self._federation.add(name) / "dataset"
+            path = self.federation.add(name) / "dataset"
             splits: dict[Split, int] = {"train": studies, "validation": 4, "test": 4}
             noise_dataset(path, name, splits=splits, seed=seed, preprocessing=SMALL)
 
@@ -67,18 +67,26 @@ class CrashDrill:
         Raises:
             CheckFailed: the undisturbed run did not finish.
         """
-        with self._federation.clients(list(SITES)) as clients:
-            experiment = self._experiment("undisturbed")
+        with self.federation.clients(list(SITES)) as clients:
             started = time.monotonic()
-            self._federation.run(experiment)
+            expected = self.undisturbed()
             usual_s = time.monotonic() - started
             tell(f"undisturbed run: {usual_s:.1f} s")
-            expected = (self._federation.release(experiment) / WEIGHTS).read_bytes()
             crashes = []
             for seed in range(seeds):
                 crashes.append(self._crash(seed, usual_s, expected, clients))
                 tell(line(crashes[-1]))
         return crashes
+
+    def undisturbed(self) -> bytes:
+        """Run the experiment without a fault; return the weights file.
+
+        Raises:
+            CheckFailed: it did not finish.
+        """
+        experiment = self.experiment("undisturbed")
+        self.federation.run(experiment)
+        return (self.federation.release(experiment) / WEIGHTS).read_bytes()
 
     def _crash(
         self, seed: int, usual_s: float, expected: bytes, clients: dict[str, Process]
@@ -99,8 +107,8 @@ class CrashDrill:
         clients: dict[str, Process],
     ) -> Crash | None:
         """Return what became of a run; None where it had ended before the moment came."""
-        federation = self._federation
-        experiment = self._experiment(f"seed-{seed}-at-{1000 * moment_s:.0f}-ms")
+        federation = self.federation
+        experiment = self.experiment(f"seed-{seed}-at-{1000 * moment_s:.0f}-ms")
         before = {name: len(federation.log(name)) for name in (SERVER, *SITES)}
         started = time.monotonic()
         server = federation.serve(experiment)
@@ -133,8 +141,9 @@ class CrashDrill:
             identical=_content(release / WEIGHTS) == expected,
         )
 
-    def _experiment(self, name: str) -> Path:
-        return self._federation.write(
+    def experiment(self, name: str) -> Path:
+        """Write the experiment under a name."""
+        return self.federation.write(
             {
                 "name": name,
                 "model": {"name": "t_cnn"},
