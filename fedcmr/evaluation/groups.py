@@ -34,6 +34,7 @@ class Groups:
         open_sites: Collection[str],
     ) -> None:
         self._minimum = settings.min_class_count
+        self._min_sites = settings.min_sites
         self._sites = {name: sums.at(test.edges) for name, sums in sorted(per_site.items())}
         if per_site and not _same_counts(total(self._sites.values(), edges=test.edges), test):
             raise DataError("the sums of the sites do not add up to the pooled ones")
@@ -66,14 +67,21 @@ class Groups:
     def hidden(self, group: StratumSums) -> Hidden | None:
         """Return the word in the place of a group's result; None where it may be printed."""
         if group.by == SITE:
-            return self.hidden_site(group.level[0])
+            return self.hidden_site(group.level[0], self._sites[group.level[0]])
         return None if group.key in self.printable.levels else SUPPRESSED
 
-    def hidden_site(self, name: str) -> Hidden | None:
+    def hidden_site(self, name: str, sums: EvaluationSums) -> Hidden | None:
         """Return the word in the place of a site's results; None where they may be printed."""
         if name not in self._open:
             return WITHHELD
-        return None if name in self.printable.sites else SUPPRESSED
+        large = min(sums.overall.positives, sums.overall.negatives) >= self._minimum
+        return None if large and name in self.printable.sites else SUPPRESSED
+
+    def may_pool(self, sites: Mapping[str, EvaluationSums]) -> bool:
+        """Tell whether one number over other cases of some sites may be printed."""
+        silent = sites.keys() - self._open
+        enough = sum(sums.overall.n for sums in sites.values()) >= self._minimum
+        return enough and (not silent or len(sites) >= self._min_sites)
 
     def usable_sites(self) -> tuple[list[StratumSums], list[StratumSums]]:
         """Return printed sites, and large enough ones that keep their results."""

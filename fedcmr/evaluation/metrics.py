@@ -17,7 +17,7 @@ from fedcmr.evaluation.membership import membership as membership_line
 from fedcmr.evaluation.pooled import fixed_auc, heterogeneity, random_auc, site_effects
 from fedcmr.evaluation.results import SUPPRESSED, GroupResult, Hidden, Metrics
 from fedcmr.evaluation.roc import auc
-from fedcmr.evaluation.sums import EvaluationSums, StratumSums
+from fedcmr.evaluation.sums import EvaluationSums, StratumSums, total
 from fedcmr.evaluation.threshold import RULES, at_threshold, choose_threshold
 
 FEWEST_HIDDEN = 2
@@ -38,7 +38,7 @@ def metrics(
     open_sites: Collection[str] = (),
     calibration: Fit | None = None,
     comparisons: Mapping[str, JointSums] | None = None,
-    membership: EvaluationSums | None = None,
+    membership: Mapping[str, EvaluationSums] | None = None,
     left_out: Mapping[str, EvaluationSums] | None = None,
     external: Collection[str] = (),
     refined: bool = False,
@@ -56,7 +56,7 @@ def metrics(
         open_sites: sites whose policy allows results of their own.
         calibration: of the pooled test cases, where it was fitted.
         comparisons: name of another model to joint histograms of the pooled test cases.
-        membership: of the pooled training cases, for the membership line.
+        membership: site to its training cases, for the membership line.
         left_out: site to its test cases under the model that was trained without it.
         external: sites that only take part in evaluation.
         refined: whether `test` comes from a second pass.
@@ -88,8 +88,8 @@ def metrics(
         if whole and _same_cases(sums, whole)
     )
     line = None
-    if whole and membership and membership.overall.n >= settings.min_class_count:
-        line = membership_line(membership, test)
+    if whole and membership and groups.may_pool(membership):
+        line = membership_line(total(membership.values(), edges=test.edges), test)
     assessed = {
         "calibration slope and intercept": calibration is not None,
         "comparison with other models on the same cases": bool(compared),
@@ -126,7 +126,7 @@ def metrics(
         left_out=tuple(
             results.LeftOut(
                 site=name,
-                result=groups.hidden_site(name) or _result(sums.overall, sums.edges, ()),
+                result=groups.hidden_site(name, sums) or _result(sums.overall, sums.edges, ()),
             )
             for name, sums in sorted((left_out or {}).items())
         ),

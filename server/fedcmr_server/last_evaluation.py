@@ -8,7 +8,7 @@ from functools import reduce
 
 from fedcmr.evaluation.calibration import CalibrationSums, Fit, fit
 from fedcmr.evaluation.edges import Edges, standard_edges
-from fedcmr.evaluation.joint import JointSums
+from fedcmr.evaluation.joint import JointSums, joint_edges
 from fedcmr.evaluation.roc import refined_edges
 from fedcmr.evaluation.sums import EvaluationSums, total
 from fedcmr.federation import messages as wire
@@ -31,7 +31,8 @@ class LastEvaluation:
     refined: bool
     calibration: Fit | None
     comparisons: Mapping[str, JointSums]
-    membership: EvaluationSums | None
+    membership: Mapping[str, EvaluationSums] | None
+    """By site, of the training cases."""
     evaluated: frozenset[str]
     """Sites that gave sums of validation and test cases."""
     shortfalls: tuple[str, ...]
@@ -60,15 +61,14 @@ def last_evaluation(
         edges, test = (edges, finer) if finer.keys() == test.keys() else (None, test)
     comparisons, shortfalls = {}, []
     for name, other in others.items():
-        joint = asked.comparison(other, only=test, edges=edges)
-        if joint.keys() == test.keys() and joint:
-            comparisons[name] = reduce(JointSums.__add__, joint.values())
-        else:
-            shortfalls.append(f"not all sites compared with {name}")
+        try:
+            comparisons[name] = asked.comparison(other, test)
+        except Unusable as error:
+            shortfalls.append(f"not compared with {name}: {error}")
     membership = None
     if not rounds.experiment.privacy.private:
         trained = [name for name in test if rounds.quorum.trains(name)]
-        membership = total(asked.sums("train", only=trained).values(), edges=standard)
+        membership = asked.sums("train", only=trained)
     return LastEvaluation(
         validation=total(validation.values(), edges=standard),
         test=total(test.values(), edges=edges or standard),
@@ -103,19 +103,29 @@ class _Asked:
             edges=edges,
         )
 
-    def comparison(
-        self, other: FloatArray, *, only: Collection[str], edges: Edges | None
-    ) -> dict[str, JointSums]:
-        """Return each site's test cases by the scores of both."""
-        expected = edges or standard_edges(self._rounds.experiment.evaluation)
-        config = {wire.SPLIT: "test"} | ({wire.EDGES: json.dumps(edges)} if edges else {})
+    def comparison(self, other: FloatArray, test: Mapping[str, EvaluationSums]) -> JointSums:
+        """Return the pooled test cases by the scores of both.
+
+        Raises:
+            Unusable: a site did not answer, or a class has fewer than two cases.
+        """
+        standard = standard_edges(self._rounds.experiment.evaluation)
+        ours = total(test.values(), edges=standard)
+        if min(ours.overall.positives, ours.overall.negatives) < 2:
+            raise Unusable("too few test cases")
+        theirs = _Asked(self._rounds, other).sums("test", only=test)
+        _all_of(theirs, test)
+        expected = joint_edges(ours, total(theirs.values(), edges=standard))
+        config = {wire.SPLIT: "test", wire.EDGES: json.dumps(expected)}
 
         def read(name: str, reply: Reply) -> JointSums:
             cases = self._rounds.sites.cohorts[name].test
             return read_joint(reply, edges=expected, cases=cases)
 
         arrays = {wire.WEIGHTS: self._weights, wire.OTHER: other}
-        return self._rounds.evaluation.ask(arrays, config, read, only, self._finished, only)
+        found = self._rounds.evaluation.ask(arrays, config, read, test, self._finished, test)
+        _all_of(found, test)
+        return reduce(JointSums.__add__, found.values())
 
     def calibration(self, only: Collection[str]) -> Fit | None:
         """Fit the calibration line of the pooled test cases; None where a site did not answer."""
@@ -131,8 +141,7 @@ class _Asked:
             config = {wire.SPLIT: "test", wire.CALIBRATE: json.dumps([intercept, slope])}
             arrays = {wire.WEIGHTS: self._weights}
             found = self._rounds.evaluation.ask(arrays, config, read, only, self._finished, only)
-            if not found or found.keys() != {*only}:
-                raise Unusable("a site did not answer")
+            _all_of(found, only)
             return reduce(CalibrationSums.__add__, found.values())
 
         try:
@@ -140,3 +149,10 @@ class _Asked:
         except Unusable as error:
             log.warning("no calibration line: %s", error)
             return None
+
+
+def _all_of(found: Collection[str], asked: Collection[str]) -> None:
+    if missing := sorted({*asked} - {*found}):
+        raise Unusable(f"no answer of {', '.join(missing)}")
+    if not asked:
+        raise Unusable("no site has test cases")

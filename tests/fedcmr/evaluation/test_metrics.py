@@ -151,7 +151,7 @@ def test_a_withheld_column_is_pooled_over_the_other_sites(cases: Callable) -> No
 def test_too_few_cases_publish_nothing(sums: Callable[..., EvaluationSums], n: int) -> None:
     few = sums(n)
     report = metrics(
-        few, few, {"one": few}, SETTINGS, open_sites=["one"], membership=few,
+        few, few, {"one": few}, SETTINGS, open_sites=["one"], membership={"one": few},
         left_out={"one": few},
     )  # fmt: skip
     assert report.overall == report.roc == report.calibration == SUPPRESSED
@@ -183,7 +183,7 @@ def test_what_was_not_done_is_said(sums: Callable[..., EvaluationSums]) -> None:
     plain = " ".join(metrics(sums(90), sums(400, 2), {}, SETTINGS).not_assessed)
     assert all(word in plain for word in ("calibration", "external", "membership", "secure"))
     done = metrics(
-        sums(90), sums(400, 2), {"a": sums(400, 2)}, SETTINGS, membership=sums(300),
+        sums(90), sums(400, 2), {"a": sums(400, 2)}, SETTINGS, membership={"a": sums(300)},
         external=["a"],
         open_sites=["a"], refined=True,
     )  # fmt: skip
@@ -199,3 +199,25 @@ def test_the_report_is_json_and_the_same_twice(sums: Callable[..., EvaluationSum
 
     assert once() == once()
     assert Metrics.model_validate_json(once()).schema_version == 2
+
+
+@pytest.mark.parametrize(("trained", "line"), [(("a",), False), (("a", "b"), True), (("b",), True)])
+def test_training_cases_of_one_silent_site_give_no_membership_line(
+    cases: Callable, trained: tuple[str, ...], line: bool
+) -> None:
+    per_site = {name: collect(*cases(200, seed), edges=EDGES) for seed, name in enumerate("abc")}
+    pooled = _pooled(per_site)
+    training = {name: collect(*cases(100, 9), edges=EDGES) for name in trained}
+    report = metrics(pooled, pooled, per_site, SETTINGS, open_sites=["b"], membership=training)
+    assert (report.membership is not None) == line
+
+
+def test_a_site_left_out_shows_only_what_the_site_may(cases: Callable) -> None:
+    per_site = {name: collect(*cases(200, seed), edges=EDGES) for seed, name in enumerate("abcd")}
+    pooled = _pooled(per_site)
+    left_out = per_site | {"b": collect(*cases(8, 3), edges=EDGES)}
+    report = metrics(pooled, pooled, per_site, SETTINGS, open_sites=["a", "b"], left_out=left_out)
+    results = {entry.site: entry.result for entry in report.left_out}
+    assert _shown(results["a"]).n == 200
+    assert results["b"] == SUPPRESSED
+    assert results["c"] == results["d"] == WITHHELD
