@@ -1,5 +1,7 @@
 """Sites that are functions of a message: the rounds run against them without a network."""
 
+import gc
+import json
 from collections.abc import Callable, Iterator, Mapping
 from types import SimpleNamespace
 
@@ -10,6 +12,8 @@ from fedcmr_server.reply import Reply
 from flwr.app import Array, ArrayRecord, ConfigRecord, MetricRecord, RecordDict
 
 from fedcmr.config import Experiment
+from fedcmr.evaluation.calibration import calibration_sums
+from fedcmr.evaluation.joint import collect_joint
 from fedcmr.evaluation.sums import collect
 from fedcmr.federation import messages as wire
 from fedcmr.federation.cohort import Cohort
@@ -46,11 +50,10 @@ class FunctionLink:
         self.away: set[str] = set()
         self.connections: dict[str, int] = {}
         self.objects = SimpleNamespace(largest_message=0)
-        self.replies: dict[str, Reply | None] = {}
+        self.withdrawn: dict[str, str] = {}
+        self._asked: dict[str, tuple[str, RecordDict]] = {}
         self.sent: list[tuple[str, str]] = []
         """Site and kind of every message."""
-        self.largest_waiting = 0
-        """Most replies that were held at a time."""
 
     def enrolled(self) -> list[str]:
         """As FleetLink."""
@@ -77,24 +80,35 @@ class FunctionLink:
         """As FleetLink."""
 
     def send(self, name: str, parcel: RecordDict, kind: str, *, ttl_s: float) -> Sent:
-        """As FleetLink; the site answers at once."""
+        """As FleetLink; the site answers later."""
         self.sent.append((name, kind))
-        found = self.sites[name](kind, parcel)
         message_id = str(len(self.sent))
-        if isinstance(found, str):
-            found = Reply(refusal=found)
-        elif found is not None:
-            found = Reply(found, data=data)
-        self.replies[message_id] = found
+        self._asked[message_id] = kind, parcel
         return Sent(name, self.connection(name), message_id)
 
     def answer(self, sent: Sent) -> Reply | None:
-        """As FleetLink."""
-        return self.replies[sent.message_id]
+        """As FleetLink; the site answers when it is looked for."""
+        found = self.sites[sent.name](*self._asked[sent.message_id])
+        if isinstance(found, str):
+            return Reply(refusal=found)
+        return None if found is None else Reply(found, data=data)
 
     def forget(self, sent: Sent) -> None:
         """As FleetLink."""
-        self.replies.pop(sent.message_id, None)
+        self._asked.pop(sent.message_id, None)
+        gc.collect()  # records are part of cycles
+
+
+def sums(content: RecordDict, score: float) -> str:
+    """The sums that are asked for, over a negative case of score 1 - s and a positive of s."""
+    config, labels, scores = content.config_records[wire.CONFIG], [0, 1], [1 - score, score]
+    edges = json.loads(str(config[wire.EDGES])) if wire.EDGES in config else EDGES
+    if wire.CALIBRATE in config:
+        line = json.loads(str(config[wire.CALIBRATE]))
+        return calibration_sums(labels, scores, *line).canonical_json()
+    if wire.OTHER in content.array_records[wire.ARRAYS]:
+        return collect_joint(labels, scores, [0.2, 0.6], edges=edges).to_json()
+    return collect(labels, scores, [LEVEL, LEVEL], edges=edges).to_json()
 
 
 def site(
@@ -113,8 +127,7 @@ def site(
             return RecordDict({wire.ANSWER: ConfigRecord({wire.COHORT: told.canonical_json()})})
         vector = content.array_records[wire.ARRAYS][wire.WEIGHTS].numpy()
         if kind == wire.EVALUATE:
-            sums = collect([0, 1], [1 - score, score], [LEVEL, LEVEL], edges=EDGES)
-            return RecordDict({wire.ANSWER: ConfigRecord({wire.SUMS: sums.to_json()})})
+            return RecordDict({wire.ANSWER: ConfigRecord({wire.SUMS: sums(content, score)})})
         arrays = ArrayRecord({wire.WEIGHTS: Array(change(vector))})
         metrics = {wire.EXAMPLES: examples, wire.STEPS: 1, wire.LOSS: 0.5, wire.SECONDS: 0.1}
         return RecordDict({wire.ARRAYS: arrays, wire.METRICS: MetricRecord(metrics)})
