@@ -41,12 +41,19 @@ def train_command(
     from fedcmr.config import Experiment, load_settings
     from fedcmr.data.pool import pool
     from fedcmr.data.store import open_dataset, write_atomically
+    from fedcmr.errors import ConfigurationError
     from fedcmr.models.registry import build
     from fedcmr.tasks.registry import task
     from fedcmr.training.centralised import train_centralised
     from fedcmr.training.checkpoint import save_checkpoint
 
     settings = load_settings(experiment, Experiment)
+    if settings.privacy.private:
+        raise ConfigurationError(
+            "this command stops and chooses by validation, which no noise protects",
+            where=str(experiment),
+            fix="leave privacy out for a baseline, or federate",
+        )
     if threads is not None:
         torch.set_num_threads(threads)
     dataset = pool([open_dataset(path) for path in data])

@@ -116,3 +116,17 @@ def test_a_data_set_prepared_otherwise_is_refused(
     assert isinstance(result.exception, ConfigurationError)
     assert "ingest again with this experiment" in str(result.exception)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_private_experiment_is_refused(
+    app: typer.Typer, experiment: Path, data: Path, tmp_path: Path
+) -> None:
+    content = yaml.safe_load(experiment.read_text())
+    content["privacy"] = {"mechanism": "dp_sgd", "noise_multiplier": 1.0}
+    content["federation"] = {"select": "last"}
+    experiment.write_text(yaml.safe_dump(content))
+    arguments = [str(experiment), "--data", str(data), "--out", str(tmp_path / "out")]
+    result = CliRunner().invoke(app, arguments)
+    assert isinstance(result.exception, ConfigurationError)
+    assert "no noise protects" in str(result.exception)
+    assert not (tmp_path / "out").exists()
