@@ -4,7 +4,7 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 
-from fedcmr.evaluation.results import Estimate, GroupResult, Hidden, Metrics, Stratum
+from fedcmr.evaluation.results import Estimate, GroupResult, Hidden, Metrics, RocPoint, Stratum
 from fedcmr.page.headings import is_empty_flag, level_name, table_name
 from fedcmr.release.provenance import Provenance
 
@@ -48,6 +48,28 @@ def groups(metrics: Metrics) -> list[tuple[str, str, GroupResult | Hidden]]:
     ]
 
 
+def curve(metrics: Metrics) -> list[RocPoint]:
+    """Return the points of the ROC curve by falling threshold; none where it must not show.
+
+    Those of the printed thresholds are among them: few cases may leave no other.
+    """
+    if isinstance(metrics.roc, str) or isinstance(metrics.overall, str):
+        return []
+    points = {point.threshold: point for point in metrics.roc}
+    values: dict[str, float] = {t.name: t.value for t in metrics.thresholds}
+    for at in metrics.overall.at:
+        if at.sensitivity is not None and at.specificity is not None:
+            right = at.specificity
+            points[values[at.threshold]] = RocPoint(
+                threshold=values[at.threshold],
+                sensitivity=at.sensitivity,
+                false_positive_rate=Estimate(
+                    value=1 - right.value, low=1 - right.high, high=1 - right.low
+                ),
+            )
+    return [points[threshold] for threshold in sorted(points, reverse=True)]
+
+
 def _auc_by_group(metrics: Metrics) -> str:
     rows: list[Row] = []
     for table, group, result in groups(metrics):
@@ -89,8 +111,10 @@ def _thresholds(metrics: Metrics) -> str:
 
 
 def _roc(metrics: Metrics) -> str:
-    points = () if isinstance(metrics.roc, str) else metrics.roc
-    rows = [(p.threshold, *_ends(p.sensitivity), *_ends(p.false_positive_rate)) for p in points]
+    rows = [
+        (point.threshold, *_ends(point.sensitivity), *_ends(point.false_positive_rate))
+        for point in curve(metrics)
+    ]
     rate = "false_positive_rate"
     sensitivity = ("sensitivity", "sensitivity_low", "sensitivity_high")
     return _csv(("threshold", *sensitivity, rate, f"{rate}_low", f"{rate}_high"), rows)

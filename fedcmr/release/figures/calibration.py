@@ -38,7 +38,8 @@ def calibration(metrics: Metrics) -> str | None:
         bar = {"align": "edge", "edgecolor": SOFT, "linewidth": 0.5}
         counts.bar(edges, negatives, widths, color=LINE, label="negative", **bar)
         counts.bar(edges, positives, widths, negatives, color=ORANGE, label="positive", **bar)
-        counts.set(xlabel="score", ylabel="cases")
+        top = 1.45 * max(group.n for group in bins)
+        counts.set(xlabel="score", ylabel="cases", ylim=(0, top))
         counts.yaxis.set_major_locator(MaxNLocator(4, integer=True))
         counts.legend(loc="upper center", ncols=2, fontsize=8)
         words = "; ".join(

@@ -5,6 +5,7 @@ from matplotlib.figure import Figure
 from fedcmr.evaluation.results import GroupResult, Metrics
 from fedcmr.page.numbers import decimal
 from fedcmr.page.svg import BLUE, MARKERS, ORANGE, SOFT, element, style
+from fedcmr.release.tables import curve
 from fedcmr.release.thresholds import NAMES
 
 
@@ -12,7 +13,7 @@ def roc(metrics: Metrics) -> str | None:
     """Return the figure, None where the curve must not show."""
     if isinstance(metrics.roc, str) or isinstance(metrics.overall, str):
         return None
-    points = sorted(metrics.roc, key=lambda point: -point.threshold)
+    points = curve(metrics)
     rates = [0.0, *(point.false_positive_rate.value for point in points), 1.0]
     with style():
         figure = Figure(figsize=(4.4, 4.4), layout="constrained")
@@ -27,8 +28,10 @@ def roc(metrics: Metrics) -> str | None:
             linewidth=0,
             label="95 % of the sensitivity",
         )
-        curve = [0.0, *(point.sensitivity.value for point in points), 1.0]
-        axes.plot(rates, curve, color=BLUE, marker=".", markersize=3, label="all test cases")
+        sensitivities = [0.0, *(point.sensitivity.value for point in points), 1.0]
+        axes.plot(
+            rates, sensitivities, color=BLUE, marker=".", markersize=3, label="all test cases"
+        )
         for marker, (name, rate, sensitivity) in zip(MARKERS, _at(metrics.overall), strict=False):
             axes.plot(rate, sensitivity, marker, color=ORANGE, markersize=7, label=NAMES[name])
         axes.set(

@@ -10,6 +10,10 @@ from fedcmr.page.svg import BLUE, LINE, ORANGE, SOFT, element, style
 from fedcmr.release.provenance import Provenance, SiteRecord
 
 ROW_IN = 0.3
+LOOKS: dict[str, dict[str, str]] = {
+    "contributed": {"facecolor": BLUE},
+    "missed": {"facecolor": "none", "edgecolor": ORANGE, "hatch": "////"},
+}
 
 
 def timeline(provenance: Provenance) -> str | None:
@@ -25,22 +29,10 @@ def timeline(provenance: Provenance) -> str | None:
         for row, site in enumerate(sites):
             contributed = [e.round for e in provenance.history if site.name in e.sites]
             missed = [entry.round for entry in site.rounds_missed]
-            axes.broken_barh(
-                list(_bars(contributed)),
-                (row - 0.3, 0.6),
-                color=BLUE,
-                label="contributed",
-                linewidth=0.5,
-            )
-            axes.broken_barh(
-                list(_bars(missed)),
-                (row - 0.3, 0.6),
-                facecolor="none",
-                edgecolor=ORANGE,
-                hatch="////",
-                label="missed",
-                linewidth=0.5,
-            )
+            for rounds_of, label in ((contributed, "contributed"), (missed, "missed")):
+                if rounds_of:
+                    bars = axes.broken_barh(list(_bars(rounds_of)), (row - 0.3, 0.6), label=label)
+                    bars.set(linewidth=0.5, **LOOKS[label])
             if site.role == "validate":
                 axes.text(rounds[0] - 0.4, row, "evaluates only", color=SOFT, va="center")
         axes.set(xlim=(rounds[0] - 0.6, rounds[-1] + 0.6), ylim=(len(sites) - 0.4, -0.6))

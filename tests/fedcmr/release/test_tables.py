@@ -5,7 +5,7 @@ from metrics_files import METRICS
 from provenance_files import HOSTILE, PROVENANCE
 
 from fedcmr.release.layout import TABLES
-from fedcmr.release.tables import by_table, csv_tables
+from fedcmr.release.tables import by_table, csv_tables, curve
 
 
 def _rows(name: str) -> list[dict[str, str]]:
@@ -36,7 +36,7 @@ def test_every_threshold_of_every_group_adds_up() -> None:
 
 
 def test_curves_and_comparisons() -> None:
-    assert len(_rows("roc.csv")) == 33
+    assert len(_rows("roc.csv")) == 33 + 1  # two thresholds are on edges of the curve
     assert len(_rows("calibration.csv")) == 10
     assert [row["other"] for row in _rows("comparisons.csv")] == ["centralised", "north only"]
 
@@ -61,6 +61,16 @@ def test_a_word_is_no_formula() -> None:
     other = site.model_copy(update={"rounds_missed": (bad,)})
     text = csv_tables(METRICS, PROVENANCE.model_copy(update={"sites": (other,)}))
     assert "'=HYPERLINK(1)" in text["participation.csv"]
+
+
+def test_the_curve_goes_through_the_printed_thresholds() -> None:
+    bare = METRICS.model_copy(update={"roc": ()})
+    found = {point.threshold: point for point in curve(bare)}
+    assert sorted(found) == [0.28125, 0.4375, 0.44]
+    point = found[0.4375]
+    assert (point.sensitivity.value, point.false_positive_rate.value) == (0.81, 1 - 0.74)
+    assert point.false_positive_rate.low < 1 - 0.74 < point.false_positive_rate.high
+    assert curve(METRICS.model_copy(update={"overall": "suppressed"})) == []
 
 
 def test_what_must_not_show_leaves_an_empty_table() -> None:
