@@ -40,8 +40,6 @@ SITES = {
 HOSTILE = "siemens-2"
 PATIENTS = 40
 ROUNDS = 4
-ENDS_WELL = (0, 7)
-"""Exit codes of a run that has a release; PARTIAL where the hostile site was set aside."""
 DEFENCES: dict[str, dict[str, Any]] = {
     "off": {"strategy": "fedavg", "quorum": 4},
     "on": {"strategy": "multi_krum", "byzantine": 1, "norm_band": 3.0, "quorum": 5},
@@ -120,7 +118,7 @@ class PoisonDrill:
         return Outcome(
             attack=attack,
             defences=defences,
-            auc=self._auc(experiment) if server.code() in ENDS_WELL else None,
+            auc=self._auc(experiment),
             named=tuple(sorted(name for name, rounds in seen.items() if 2 * rounds > ROUNDS)),
             seconds=round(time.monotonic() - started, 1),
         )
@@ -135,9 +133,12 @@ class PoisonDrill:
             HOSTILE, "--attack", attack, module="fedcmr_client.drill_site"
         )
 
-    def _auc(self, experiment: Path) -> float:
-        """Score the release here, on data that no site could falsify."""
-        release = open_release(self._federation.release(experiment))
+    def _auc(self, experiment: Path) -> float | None:
+        """Score the release here, on data that no site could falsify; None without a release."""
+        folder = self._federation.release(experiment)
+        if not folder.exists():
+            return None
+        release = open_release(folder)
         asked = task(release.experiment.task)
         labels, scores = [], []
         for name in SITES:
@@ -195,7 +196,7 @@ class PoisonDrill:
                 },
                 "federation": {
                     "rounds": ROUNDS,
-                    "site_wait_s": 180,
+                    "site_wait_s": 90,
                     "round_deadline_s": 180,
                     "select": "last",
                     **DEFENCES[defences],
