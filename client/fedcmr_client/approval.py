@@ -7,6 +7,7 @@ import datetime as dt
 import getpass
 import json
 import logging
+import os
 import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -64,7 +65,7 @@ class Approvals:
         digest = self._whole(prefix)
         path = self._file(digest)
         page = self._read(path).page if path.exists() else ""
-        approval = Approval(digest, decision, _now(), getpass.getuser(), page)
+        approval = Approval(digest, decision, _now(), _user(), page)
         self._write(approval)
         return approval
 
@@ -141,6 +142,13 @@ class Approvals:
                 "an approval cannot be read", where=str(path), fix="delete the file, decide again"
             ) from None
         return approval
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have a number only
+        return str(os.getuid())
 
 
 def _now() -> str:

@@ -10,7 +10,7 @@ import typer
 from fedcmr.cli.say import say
 from fedcmr.config import Experiment, Preprocessing, load_settings
 from fedcmr.errors import DataError, UsageError
-from fedcmr_client.keys import make_pseudonym_key
+from fedcmr_client.keys import check_private, make_pseudonym_key
 from fedcmr_client.settings import SiteFolder, open_site
 
 if TYPE_CHECKING:
@@ -60,7 +60,9 @@ def ingest_command(
     from fedcmr.ingest.progress import shown
 
     folder = None if site is None else open_site(site.parent if site.is_file() else site)
-    secret = read_key(_key_file(key, folder))
+    key_file = _key_file(key, folder)
+    check_private(key_file)
+    secret = read_key(key_file)
     if find is not None:
         say(locate(dicom, secret, find, labels))
         return

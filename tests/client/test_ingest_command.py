@@ -99,5 +99,9 @@ def test_what_is_missing_is_said(dicom: Path, site: Path, tmp_path: Path) -> Non
         call("--dicom", dicom, "--key", site / "pseudonym.key")
     with pytest.raises(ConfigurationError, match="pseudonym key"):
         call("--dicom", dicom, "--out", tmp_path / "set", "--key", tmp_path / "none")
+    (site / "pseudonym.key").chmod(0o644)
+    with pytest.raises(ConfigurationError, match=r"others can read pseudonym\.key.*chmod 600"):
+        call("--dicom", dicom, "--site", site)
+    (site / "pseudonym.key").chmod(0o600)
     with pytest.raises(DataError, match="no files"):
         call("--dicom", tmp_path / "none", "--site", site)

@@ -14,6 +14,7 @@ from fedcmr.errors import ConfigurationError, DataError, PolicyRefusal
 from fedcmr.federation.contract import contract
 from fedcmr.privacy.budget import BudgetExhausted
 from fedcmr.privacy.outbound import Outgoing
+from fedcmr.training import round_state
 
 
 @pytest.fixture
@@ -189,3 +190,46 @@ def test_a_run_that_the_budget_does_not_cover_is_refused_before_it_trains(
     with pytest.raises(BudgetExhausted, match=r"epsilon would become .* the site allows"):
         accept(make_site(tmp_path, tight), second)
     assert len(accept(make_site(tmp_path), second).site.budget.budget.charges) == 1
+
+
+def test_a_killed_round_goes_on_and_ends_with_the_same_bits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = accept(make_site(tmp_path / "never killed"))
+    weights = start(expected)
+    folder, steps = make_site(tmp_path / "killed"), []
+    monkeypatch.setattr(round_state, "LEAST_PAUSE_S", 0.0)
+    monkeypatch.setattr(round_state, "SHARE", 1e9)
+    after_step = round_state.RoundState.after_step
+
+    def killed(self: round_state.RoundState) -> None:
+        after_step(self)
+        steps.append(1)
+        if len(steps) == 1:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(round_state.RoundState, "after_step", killed)
+    with pytest.raises(KeyboardInterrupt):
+        accept(folder).train(weights, 1)
+    assert (folder.round / "resume.safetensors").exists()
+    resumed = accept(folder).train(weights, 1)
+    assert len(steps) == 2  # of a round of two
+    assert np.array_equal(resumed.update, expected.train(weights, 1).update)
+    assert not (folder.round / "resume.safetensors").exists()
+
+
+def test_under_fedbn_a_round_starts_with_the_sites_own_normalisation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    federation = {"rounds": 2, "quorum": 1, "strategy": "fedbn"}
+    experiment = Experiment.model_validate({**EXPERIMENT.model_dump(), "federation": federation})
+    session, owns = accept(make_site(tmp_path), experiment), []
+    monkeypatch.setattr(
+        session_module,
+        "with_own",
+        lambda weights, own, model: (owns.append(own), weights)[1],
+    )
+    first = session.train(start(session), 1)
+    assert owns == []
+    session.train(start(session), 2)
+    assert np.array_equal(owns[0], first.update)
