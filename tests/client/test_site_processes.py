@@ -12,6 +12,7 @@ from site_files import AUTO, PRIVATE, SETTINGS, SPLITS, accept, start
 from typer.testing import CliRunner
 
 from fedcmr.config import Experiment, load_settings
+from fedcmr.data.store import open_dataset
 from fedcmr.drill.federation import Federation
 from fedcmr.drill.noise import SMALL, noise_dataset
 from fedcmr.errors import CheckFailed, DataError
@@ -44,6 +45,15 @@ def allow(folder: Path, **policy: Any) -> None:
     (folder / "site.yaml").write_text(yaml.safe_dump({**settings, "policy": policy}))
 
 
+def assert_no_patient(folder: Path, server: Path) -> None:
+    """No pseudonym in what left, nor in anything that the coordinator keeps."""
+    files = [folder / "ledger" / "outbound.jsonl", *server.rglob("*")]
+    records = open_dataset(folder / "dataset").records
+    for path in files:
+        content = path.read_bytes() if path.is_file() else b""
+        assert not any(record.patient.encode() in content for record in records), path
+
+
 def test_a_run_waits_for_approval_and_is_then_accounted_for(federation: Federation) -> None:
     folder, experiment = federation.site("a"), federation.write(TEST)
     digest = load_settings(experiment, Experiment).digest()
@@ -56,6 +66,7 @@ def test_a_run_waits_for_approval_and_is_then_accounted_for(federation: Federati
         running["a"].says("a run was approved: connecting anew")
         server.ends_with(0)
         assert digest in server.output()
+    assert_no_patient(folder, federation.server)
     printed = client("ledger", "verify", "--site", folder)
     assert printed.startswith("ok outbound.jsonl: ")
     head = printed.split("head ")[1].split()[0]
