@@ -1,6 +1,5 @@
 """Sites that are functions of a message: the rounds run against them without a network."""
 
-import gc
 import json
 from collections.abc import Callable, Iterator, Mapping
 from types import SimpleNamespace
@@ -96,7 +95,6 @@ class FunctionLink:
     def forget(self, sent: Sent) -> None:
         """As FleetLink."""
         self._asked.pop(sent.message_id, None)
-        gc.collect()  # records are part of cycles
 
 
 def sums(content: RecordDict, score: float) -> str:

@@ -175,7 +175,7 @@ class FleetLink:
             self.objects.clear()
 
     def keep(self, content: RecordDict) -> Parcel:
-        """Put a content into the store, for messages, until `drop`.
+        """Put a content into the store, for messages, until `drop`; its arrays lose their data.
 
         Raises:
             DataError: the disk is full.
@@ -185,6 +185,9 @@ class FleetLink:
             missing = set(self.objects.preregister(TaskIdentity.run_id, tree))
             self.objects.hold(tree.object_id)
             self._keep(content, missing)
+        for record in content.array_records.values():
+            for array in record.values():
+                array.data = b""  # records are part of cycles: it would stay for long
         return Parcel(tree)
 
     def drop(self, parcel: Parcel) -> None:

@@ -1,6 +1,5 @@
 """Who is there, and who has accepted the experiment over the connection that is open."""
 
-import gc
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -130,8 +129,6 @@ class Sites:
             config: what the configuration says besides the experiment.
         """
         parcel = self.link.keep(self._records(arrays, config))
-        if arrays:
-            gc.collect()  # Flower's records are part of cycles, and the copy in them is large
         try:
             yield parcel
         finally:
