@@ -8,14 +8,17 @@ from rich.text import Text
 
 from fedcmr.cli.say import printable, say
 from fedcmr.evaluation.results import GroupResult, Hidden, Metrics
+from fedcmr.page.headings import level_name
+from fedcmr.release.tables import by_table
 
 
 def print_results(metrics: Metrics, title: str, release: Path) -> None:
     """Print the overall result, every group, and the comparison with other models."""
     table = Table("cases", "n", "AUC", "95 % interval", "bound", title=Text(title))
     _add(table, "all sites", metrics.overall)
-    for stratum in metrics.strata:
-        _add(table, ", ".join(stratum.level), stratum.result)
+    for heading, strata in by_table(metrics).items():
+        for stratum in strata:
+            _add(table, f"{heading}: {level_name(stratum.level)}", stratum.result)
     console = Console(soft_wrap=True, highlight=False)
     console.print(table)
     console.print("bound: the exact AUC of the case scores is within this of the printed one")
