@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import typer
 from typer.testing import CliRunner, Result
@@ -12,10 +13,12 @@ from typer.testing import CliRunner, Result
 from fedcmr.audit.attack import Attack
 from fedcmr.audit.membership import Audit
 from fedcmr.cli.audit import audit_command
-from fedcmr.config import Preprocessing
+from fedcmr.config import Preprocessing, load_settings
+from fedcmr.data.record import COLUMNS, parse_row
 from fedcmr.data.store import write_dataset
 from fedcmr.errors import CheckFailed
 from fedcmr.evaluation.results import Estimate
+from fedcmr.release.description import Description
 
 ATTACK = Attack(
     name="loss threshold",
@@ -63,3 +66,25 @@ def test_more_than_epsilon_allows_fails(run: Any) -> None:
     result = run(replace(OPEN, epsilon=0.3))
     assert isinstance(result.exception, CheckFailed)
     assert "proves epsilon 0.4, the experiment states 0.3" in str(result.exception)
+
+
+def test_a_real_attack_on_a_real_release(signed: tuple[Path, Path], tmp_path: Path) -> None:
+    shape = load_settings(signed[0] / "model.yaml", Description).experiment.preprocessing
+    records, arrays = [], {}
+    for number in range(10):
+        name, split = f"{number:04x}", ("train", "test")[number % 2]
+        row = dict.fromkeys(COLUMNS, "1") | {"study": name, "patient": name, "split": split}
+        row |= {"sex": "F", "aetiology": "none", "scar": str(number // 2 % 2), "mvo": ""}
+        records.append(parse_row(row, where="test"))
+        noise = np.random.default_rng(number).integers(0, 65536, (4, 4, 16, 16))
+        arrays[name] = noise.astype(np.uint16)
+    write_dataset(tmp_path / "data", records, arrays, shape, phantom=True)
+    app = typer.Typer()
+    app.command()(audit_command)
+    options = ["--data", str(tmp_path / "data"), "--shadows", "2", "--epochs", "1", "--json"]
+    result = CliRunner().invoke(app, [str(signed[0]), *options])
+    assert result.exit_code == 0, result.exception
+    attacks = json.loads(result.stdout)["attacks"]
+    assert [attack["name"] for attack in attacks] == ["loss threshold", "likelihood ratio"]
+    assert all(attack["members"] == attack["others"] == 5 for attack in attacks)
+    assert all(attack["least_epsilon"] == 0 for attack in attacks)
