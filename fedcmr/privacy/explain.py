@@ -75,9 +75,9 @@ def _weights(trained: list[Entry]) -> Iterator[str]:
         f" {tensor['shape'][0]} numbers ({tensor['dtype']}), {tensor['bytes']} bytes, the same"
         " length whatever the number of patients."
     )
-    studies = trained[-1]["metrics"]["num-examples"]
-    yield f"They were trained on {studies} studies of this site."
-    spent = trained[-1]["epsilon"]
+    number, spent = trained[-1]["metrics"]["num-examples"], trained[-1]["epsilon"]
+    unit = "studies" if spent is None else "patients"
+    yield f"They were trained on {number} {unit} of this site."
     if spent is None:
         yield (
             "There was no differential privacy: whoever holds these weights may be able to guess"
