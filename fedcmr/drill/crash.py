@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from fedcmr.config import parse_json
@@ -32,8 +33,10 @@ class Crash:
 
     seed: int
     victim: str
+    phase: int
+    """Finished rounds at the moment of the crash, as the coordinator had told."""
     moment_s: float
-    """After the coordinator's start."""
+    """After the beginning of the phase."""
     seconds: float
     """From start to end, with the restart."""
     finished: bool
@@ -56,6 +59,9 @@ class CrashDrill:
     def __init__(self, folder: Path, *, local_epochs: int) -> None:
         self.federation = Federation(folder)
         self._local_epochs = local_epochs
+        self._expected = b""
+        self._phases_s: list[float] = []
+        """From the start to round 1, from there to round 2, ..., to the end."""
         for seed, (name, studies) in enumerate(SITES.items()):
             path = self.federation.add(name) / "dataset"
             splits: dict[Split, int] = {"train": studies, "validation": 4, "test": 4}
@@ -68,13 +74,12 @@ class CrashDrill:
             CheckFailed: the undisturbed run did not finish.
         """
         with self.federation.clients(list(SITES)) as clients:
-            started = time.monotonic()
-            expected = self.undisturbed()
-            usual_s = time.monotonic() - started
-            tell(f"undisturbed run: {usual_s:.1f} s")
+            self._expected = self.undisturbed()
+            lengths = ", ".join(f"{length:.1f}" for length in self._phases_s)
+            tell(f"undisturbed run: seconds to each round and to the end {lengths}")
             crashes = []
             for seed in range(seeds):
-                crashes.append(self._crash(seed, usual_s, expected, clients))
+                crashes.append(self._crash(seed, clients))
                 tell(line(crashes[-1]))
         return crashes
 
@@ -85,39 +90,48 @@ class CrashDrill:
             CheckFailed: it did not finish.
         """
         experiment = self.experiment("undisturbed")
-        self.federation.run(experiment)
+        times = [time.monotonic()]
+        with self.federation.serving(experiment) as server:
+            for phase in range(1, ROUNDS + 1):
+                server.says(_mark(phase))
+                times.append(time.monotonic())
+            server.ends_with(0)
+            times.append(time.monotonic())
+        self._phases_s = [after - before for before, after in pairwise(times)]
         return (self.federation.release(experiment) / WEIGHTS).read_bytes()
 
-    def _crash(
-        self, seed: int, usual_s: float, expected: bytes, clients: dict[str, Process]
-    ) -> Crash:
+    def _crash(self, seed: int, clients: dict[str, Process]) -> Crash:
         chance = random.Random(seed)  # noqa: S311  # a drill, no secret
         victim = chance.choice([SERVER, HOST, *SITES])
-        moment_s = chance.uniform(0, usual_s)
-        while (found := self._attempt(seed, victim, moment_s, expected, clients)) is None:
+        phase = chance.randint(0, ROUNDS)
+        moment_s = chance.uniform(0, self._phases_s[phase])
+        while (found := self._attempt(seed, victim, phase, moment_s, clients)) is None:
             moment_s /= 2
         return found
 
     def _attempt(
-        self,
-        seed: int,
-        victim: str,
-        moment_s: float,
-        expected: bytes,
-        clients: dict[str, Process],
+        self, seed: int, victim: str, phase: int, moment_s: float, clients: dict[str, Process]
     ) -> Crash | None:
-        """Return what became of a run; None where it had ended before the moment came."""
+        """Return what became of a run; None where it had ended before the moment came.
+
+        Raises:
+            CheckFailed: it ended by itself, and not well.
+        """
         federation = self.federation
-        experiment = self.experiment(f"seed-{seed}-at-{1000 * moment_s:.0f}-ms")
+        experiment = self.experiment(f"seed-{seed}-{phase}-{1000 * moment_s:.0f}")
         before = {name: len(federation.log(name)) for name in (SERVER, *SITES)}
         started = time.monotonic()
         server = federation.serve(experiment)
         try:
+            if phase:
+                server.says(_mark(phase))
+            begun = time.monotonic()
             until(
-                lambda: time.monotonic() - started >= moment_s or server.code() is not None,
+                lambda: time.monotonic() - begun >= moment_s or server.code() is not None,
                 "the moment of the crash",
             )
             if server.code() is not None:
+                server.ends_with(0)
                 return None
             for name in (SERVER, *SITES) if victim == HOST else (victim,):
                 (server if name == SERVER else clients[name]).kill()
@@ -133,12 +147,13 @@ class CrashDrill:
         return Crash(
             seed=seed,
             victim=victim,
+            phase=phase,
             moment_s=round(moment_s, 2),
             seconds=round(time.monotonic() - started, 1),
             finished=server.code() == 0,
             lost=_lost(release),
             twice=twice(logs),
-            identical=_content(release / WEIGHTS) == expected,
+            identical=_content(release / WEIGHTS) == self._expected,
         )
 
     def experiment(self, name: str) -> Path:
@@ -173,9 +188,14 @@ def line(crash: Crash) -> str:
         "same weights" if crash.identical else "OTHER WEIGHTS",
     ]
     return (
-        f"seed {crash.seed}: {crash.victim} killed after {crash.moment_s:.1f} s: "
+        f"seed {crash.seed}: {crash.victim} killed {crash.moment_s:.1f} s after "
+        f"{f'round {crash.phase}' if crash.phase else 'the start'}: "
         f"{', '.join(words)}, {crash.seconds:.1f} s"
     )
+
+
+def _mark(phase: int) -> str:
+    return f"round {phase}/{ROUNDS}:"
 
 
 def _lost(release: Path) -> int:

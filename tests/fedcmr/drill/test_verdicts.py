@@ -13,6 +13,7 @@ from fedcmr.drill.soak import Held
 GOOD = Crash(
     seed=0,
     victim="a",
+    phase=1,
     moment_s=1.0,
     seconds=2.0,
     finished=True,
