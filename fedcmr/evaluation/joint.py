@@ -24,10 +24,11 @@ from fedcmr.evaluation.sums import (
 )
 from fedcmr.types import DoubleArray
 
-JOINT_QUANTILES = 512
+JOINT_QUANTILES = 1900
 """The difference of two areas is far more certain than either, and is to be less uncertain from
-bins than from cases: at 256 equal bins p moved by up to 0.046 (by 0.005 where it was below 0.1),
-at so many quantiles of either model by at most 0.015, in 99 of 100 data sets by less than 0.01."""
+bins than from cases. Over 1,000 simulated data sets p differed from that of the cases by up to
+0.057 at 256 equal bins (by 0.005 where it was below 0.1), and by less than 0.01 at so many
+quantiles of either model."""
 
 Index = Annotated[int, Field(strict=True, ge=0, lt=MOST_BINS)]
 Cell = tuple[Index, Index, Annotated[int, Field(strict=True, ge=1, le=10**12)]]
@@ -147,12 +148,13 @@ def joint_edges(ours: EvaluationSums, theirs: EvaluationSums) -> Edges:
         DataError: a class has no case, or the two have no edge in common.
     """
     common = tuple(sorted(set(ours.edges) & set(theirs.edges)))
+    quantiles = min(JOINT_QUANTILES, (MOST_BINS - len(common)) // 2)
     edges: set[float] = set()
     for sums in (ours.at(common).overall, theirs.at(common).overall):
         if min(sums.positives, sums.negatives) == 0:
             raise DataError("a paired comparison needs cases of both classes")
         positive, negative = np.array(sums.positive, float), np.array(sums.negative, float)
-        edges.update(quantile_edges(common, positive, negative, JOINT_QUANTILES))
+        edges.update(quantile_edges(common, positive, negative, quantiles))
     return tuple(sorted(edges))
 
 

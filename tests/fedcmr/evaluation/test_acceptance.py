@@ -110,23 +110,16 @@ def _differences(data_sets: list[DataSet], edges_of: object) -> NDArray[np.float
     found = []
     for data in data_sets:
         edges = edges_of(data)  # type: ignore[operator]  # a function of the data set
-        parts = [
-            collect_joint(
-                data.labels[data.site == of],
-                data.scores[data.site == of],
-                data.others[data.site == of],
-                edges=edges,
-            )
-            for of in range(SITES)
-        ]
+        # Sums of parts are those of the whole: see test_joint.
+        joint = collect_joint(data.labels, data.scores, data.others, edges=edges)
         p = _case_level_p(data)
-        found.append((p, abs(paired_delong(reduce(type(parts[0]).__add__, parts), "").p - p)))
+        found.append((p, abs(paired_delong(joint, "").p - p)))
     return np.array(found)
 
 
 def test_delong_p_at_256_bins_is_that_of_the_cases(data_sets: list[DataSet]) -> None:
     edges = equal_edges(256)
-    p, off = _differences(data_sets, lambda _: edges).T
+    p, off = _differences(data_sets[:500], lambda _: edges).T
     assert off[p < 0.1].max() <= 0.01
     # Where the two models hardly differ, the order inside a bin moves p more than that.
     assert np.mean(off <= 0.01) >= 0.85
@@ -145,7 +138,6 @@ def _pooled_quantiles(data: DataSet) -> tuple[float, ...]:
 
 
 def test_delong_p_at_the_edges_of_a_comparison(data_sets: list[DataSet]) -> None:
-    p, off = _differences(data_sets[:400], _pooled_quantiles).T
-    assert off[p < 0.1].max() <= 0.005
-    assert np.mean(off <= 0.01) >= 0.98
-    assert off.max() <= 0.02
+    p, off = _differences(data_sets, _pooled_quantiles).T
+    assert off[p < 0.1].max() <= 0.001
+    assert off.max() <= 0.01

@@ -83,7 +83,9 @@ def test_edges_for_a_comparison_hold_those_of_both(cases: Callable) -> None:
     theirs = collect(labels, scores**4, strata, edges=EDGES, most_bins=32)
     edges = joint_edges(ours, theirs)
     assert set(equal_edges(32)) < set(edges)
-    assert 600 < len(edges) < 4096
+    assert 2500 < len(edges) < 4096
+    fine = collect(labels, scores, strata, edges=equal_edges(2048))
+    assert len(joint_edges(fine, fine)) < 4096
     with pytest.raises(DataError, match="both classes"):
         joint_edges(ours, collect([1], [0.5], [level()], edges=EDGES))
 
