@@ -25,8 +25,8 @@ ENVIRONMENT = {
 """Of every process: many share this machine, and none calls home."""
 LOOK_S = 0.05
 """Pause between two looks at a log or a process."""
-PATIENCE_S = 240.0
-"""Longest wait for one event of a drill."""
+PATIENCE_S = 900.0
+"""Longest wait for one event of a drill; machines that run drills may be busy."""
 
 
 def script(name: str) -> str:
