@@ -80,9 +80,7 @@ def finish(
             provenance=provenance(rounds.state, rounds.experiment, release.parent.name, shortfalls),
             signing_key=signing_key,
         )
-    took_part = {
-        name: _part(rounds, name) for name in {*rounds.state.cohorts, *rounds.state.refused}
-    }
+    took_part = {name: _part(rounds, name) for name in rounds.state.names()}
     phase: Phase = "partial" if shortfalls else "finished"
     rounds.board.end(phase, done, took_part, "; ".join(shortfalls))
     log.info("released %s", release)
@@ -109,7 +107,7 @@ def _shortfalls(rounds: Rounds, evaluated: Collection[str]) -> Iterator[str]:
 def _part(rounds: Rounds, name: str) -> str:
     state = rounds.state
     if name not in state.cohorts:
-        return f"refused: {state.refused[name]}"
+        return f"refused: {state.refused[name]}" if name in state.refused else "never came"
     if not rounds.quorum.trains(name):
         return "validated"
     trained = sum(name in record.contributed for record in state.rounds)

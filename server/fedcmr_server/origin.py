@@ -43,9 +43,7 @@ def provenance(
         experiment_digest=experiment.digest(),
         preprocessing_digest=experiment.preprocessing.digest(),
         released_round=state.best_round if best else state.finished_rounds,
-        sites=tuple(
-            _site(name, state, spent.get(name)) for name in sorted({*state.cohorts, *state.refused})
-        ),
+        sites=tuple(_site(name, state, spent.get(name)) for name in state.names()),
         history=tuple(_round(record, by_site) for record in state.rounds),
         privacy=max(
             (it for it in spent.values() if it is not None),

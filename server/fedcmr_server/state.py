@@ -54,6 +54,11 @@ class RunState(Settings):
     files: dict[str, str] = Field(default_factory=dict)
     """Array files of the checkpoint: name to sha256."""
 
+    def names(self) -> list[str]:
+        """Return every site that took part, was refused, or missed a round; sorted."""
+        missed = {name for record in self.rounds for name in record.missed}
+        return sorted({*self.cohorts, *self.refused} | missed)
+
     @property
     def finished_rounds(self) -> int:
         """How many rounds count."""

@@ -1,16 +1,25 @@
 """What the coordinator uses of Flower beyond its public names; a new Flower must fail here."""
 
 import inspect
+import json
 import socket
+from dataclasses import fields
 from importlib.metadata import version
+from pathlib import Path
 
+import numpy as np
 import pytest
 from fastapi.routing import APIRoute
 from fedcmr_server.door import Door
 from fedcmr_server.gate import FLEET
 from fedcmr_server.link import FleetLink
 from fedcmr_server.listener import fleet_app
+from flwr.app import Array
 from flwr.server.superlink.linkstate import LinkState
+from flwr.server.superlink.linkstate.in_memory_linkstate import InMemoryLinkState
+from flwr.supercore.inflatable.inflatable_object import get_object_body
+from flwr.supercore.object_store.in_memory_object_store import InMemoryObjectStore, ObjectEntry
+from flwr.superlink.federation import NoOpFederationManager
 from flwr.superlink.routers.fleet.router import router
 
 
@@ -39,10 +48,10 @@ def test_fleet_routes_are_those_that_were_read() -> None:
     }
 
 
-def test_application_has_no_other_route() -> None:
+def test_application_has_no_other_route(tmp_path: Path) -> None:
     served = {
         getattr(route, "path", FLEET)
-        for route in fleet_app(FleetLink(), Door(socket.socket())).routes
+        for route in fleet_app(FleetLink(tmp_path), Door(socket.socket())).routes
     }
     assert all(path.startswith(FLEET) for path in served)
 
@@ -67,3 +76,25 @@ def test_application_has_no_other_route() -> None:
 def test_link_state_has_the_methods_that_are_called(method: str, parameters: list[str]) -> None:
     found = list(inspect.signature(getattr(LinkState, method)).parameters)
     assert found[1 : len(parameters) + 1] == parameters
+
+
+def test_state_and_store_in_memory_have_the_tables_that_are_read() -> None:
+    store = InMemoryObjectStore()
+    state = InMemoryLinkState(NoOpFederationManager(), store)
+    assert state.message_ins_store == state.message_res_store == {}
+    assert state.message_ins_id_to_message_res_id == {}
+    assert state.lock.acquire(blocking=False)
+    assert store.store == {}
+    assert {field.name for field in fields(ObjectEntry)} >= {
+        "content",
+        "is_available",
+        "child_object_ids",
+        "ref_count",
+    }
+
+
+def test_an_array_names_its_parts_in_order() -> None:
+    array = Array(np.zeros(3_000_000, np.float32))
+    found = json.loads(get_object_body(array.deflate(), Array))
+    assert set(found) == {"dtype", "shape", "stype", "arraychunk_ids"}
+    assert len(found["arraychunk_ids"]) == len(array.slice_array()) > 1

@@ -95,11 +95,17 @@ def test_a_run_below_plan_says_so_in_every_artefact(tmp_path: Path) -> None:
     provenance = json.loads((outcome.release / "provenance.json").read_text())
     assert provenance["partial"] is True
     assert provenance["shortfalls"] == list(outcome.shortfalls)
+    [absent] = [it for it in provenance["sites"] if it["name"] == "c"]
+    assert [it["reason"] for it in absent["rounds_missed"]] == ["not connected"] * 2
     for page in ("report.html", "MODEL_CARD.md"):
         assert "PARTIAL" in (outcome.release / page).read_text()
     status = json.loads((tmp_path / "status.json").read_text())
     assert status["phase"] == "partial"
-    assert status["sites"]["a"] == "trained 2 of 2 rounds"
+    assert status["sites"] == {
+        "a": "trained 2 of 2 rounds",
+        "b": "trained 2 of 2 rounds",
+        "c": "never came",
+    }
 
 
 def test_a_model_to_compare_with_must_be_of_this_network(tmp_path: Path) -> None:

@@ -1,0 +1,78 @@
+"""Messages on disk: what comes in is checked and bounded, what is over leaves nothing behind."""
+
+import errno
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fedcmr_server.objects import DiskObjectStore
+from fedcmr_server.reply import open_reply
+from flwr.app import Array, ArrayRecord, Message, RecordDict
+from flwr.supercore.inflatable.inflatable_object import get_all_nested_objects, get_object_tree
+from flwr.supercore.task_identity import TaskIdentity
+
+from fedcmr.errors import DataError
+
+VALUES = np.arange(3_000_000, dtype=np.float32)
+
+
+@pytest.fixture
+def message() -> Message:
+    TaskIdentity.run_id, TaskIdentity.node_id, TaskIdentity.task_id = 1, 1, 1
+    arrays = ArrayRecord({"weights": Array(VALUES), "again": Array(VALUES)})
+    made = Message(RecordDict({"arrays": arrays}), 5, "train", ttl=60)
+    made.metadata.__dict__["_message_id"] = made.object_id
+    return made
+
+
+def upload(store: DiskObjectStore, message: Message) -> None:
+    store.preregister(1, get_object_tree(message))
+    for object_id, item in get_all_nested_objects(message).items():
+        store.put(object_id, item.deflate())
+
+
+def test_a_reply_is_read_part_by_part_from_disk(tmp_path: Path, message: Message) -> None:
+    store = DiskObjectStore(tmp_path)
+    store.preregister(1, get_object_tree(message))
+    assert not store.has_all_of(message.object_id)
+    upload(store, message)
+    assert store.has_all_of(message.object_id)
+    assert not any(entry.content for entry in store.store.values()), "nothing is in memory"
+    reply = open_reply(message, store)
+    parts = [*reply.data(reply.content().array_records["arrays"]["again"])]
+    assert len(parts) > 1
+    assert b"".join(parts).endswith(VALUES.tobytes())
+    store.delete(message.object_id)
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_what_a_killed_coordinator_left_is_removed(tmp_path: Path, message: Message) -> None:
+    upload(DiskObjectStore(tmp_path), message)
+    assert [*tmp_path.iterdir()]
+    DiskObjectStore(tmp_path)
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_a_message_that_is_too_large_is_refused(tmp_path: Path, message: Message) -> None:
+    store = DiskObjectStore(tmp_path)
+    store.largest_message = VALUES.nbytes // 2
+    with pytest.raises(ValueError, match="larger than any"):
+        upload(store, message)
+    assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= store.largest_message
+    store.check()  # a site's fault, not the disk's
+
+
+def test_a_full_disk_is_told_to_the_run_in_one_line(
+    tmp_path: Path, message: Message, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    store = DiskObjectStore(tmp_path)
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match="No space"):
+        upload(store, message)
+    assert not store.has_all_of(message.object_id)
+    with pytest.raises(DataError, match=r"No space left on device .*the run goes on"):
+        store.check()
