@@ -16,6 +16,7 @@ from fedcmr_server.finish import Outcome, finish
 from fedcmr_server.leave_out import leave_one_out
 from fedcmr_server.link import FleetLink
 from fedcmr_server.listener import serve
+from fedcmr_server.memory import return_freed_memory
 from fedcmr_server.reference import load_reference
 from fedcmr_server.rounds import Rounds
 from fedcmr_server.settings import ServerFolder
@@ -86,6 +87,7 @@ def serving(
         NetworkError: the port cannot be opened.
         DataError: the disk is full.
     """
+    return_freed_memory()
     with writing(folder):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         (folder / "experiment.yaml").write_text(
