@@ -17,7 +17,7 @@ from fedcmr.types import Split
 SITES = tuple(f"site-{number}" for number in range(1, 8))
 LATE, AWAY = "site-7", "site-4"
 LATE_S = 6.0
-ROUNDS = 5
+ROUNDS = 6
 QUORUM = 5
 DEADLINE_S = 10.0
 """Of a round that a site is missing from."""
@@ -91,7 +91,7 @@ class NetworkDrill:
             clients[LATE] = federation.client(LATE)
             server.says(f"round 1/{ROUNDS}:")
             self._proxies[AWAY].cut()
-            server.says(f"round 3/{ROUNDS}:")
+            server.says(f"round 2/{ROUNDS}:")
             self._proxies[AWAY].mend()
             server.ends_with(PARTIAL)
         found = self._provenance(experiment)
