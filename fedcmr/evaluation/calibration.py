@@ -27,6 +27,10 @@ MOST_STEPS = 20
 CLOSE_ENOUGH = 1e-10
 """Half the Newton decrement, nats: what the likelihood can still gain."""
 
+SEPARATED = math.log(2)
+"""Below this sum of losses every case is nearer to its class than to the other one: a line separates
+the classes, and there is no best fit, for a steeper one is always better."""
+
 LARGEST = 1000.0
 """Coefficients beyond it are those of separated classes, for which there is no best fit."""
 
@@ -116,7 +120,7 @@ def fit(ask: Callable[[float, float], CalibrationSums]) -> Fit | None:
     at = ask(0.0, 0.0)
     step, fraction = _newton(at), 1.0
     for asked in range(1, MOST_STEPS + 1):
-        if step is None:
+        if step is None or at.loss < SEPARATED:
             return None
         if float(step @ at.gradient) / 2 < CLOSE_ENOUGH:
             return _fit(at, asked)

@@ -173,7 +173,8 @@ def compare_cells(positive: CountArray, negative: CountArray, bins: int, name: s
 
     DeLong, DeLong and Clarke-Pearson 1988, equation 6 with the contrast (1, -1): each cell has one
     difference of placements, weighted by the cases in it. Two models that order all cases alike
-    differ by 0 with p = 1.
+    differ by 0 with p = 1. Where every case has the same difference its variance is 0 and says
+    nothing (a perfect model against a constant one): see `_alike`.
 
     Raises:
         DataError: a class has fewer than two cases.
@@ -191,19 +192,33 @@ def compare_cells(positive: CountArray, negative: CountArray, bins: int, name: s
         variance += float(cases @ np.square(gap - mean) / (n - 1) / n)
     areas = [auc_interval(_stratum(*margin)) for margin in margins]
     difference = areas[0].value - areas[1].value
-    half = Z95 * math.sqrt(variance)
     if variance > NO_VARIANCE:
+        half = Z95 * math.sqrt(variance)
+        low, high = difference - half, difference + half
         p = two_sided(difference / math.sqrt(variance))
     else:
-        p = 1.0 if abs(difference) < NO_VARIANCE else 0.0
+        low, high, p = _alike(difference, int(min(cells[2].sum() for cells in counts)))
     return Comparison(
         name=name,
         n=int(sum(cells[2].sum() for cells in counts)),
         auc=areas[0],
         other=areas[1],
-        difference=Estimate(value=difference, low=difference - half, high=difference + half),
+        difference=Estimate(value=difference, low=max(-1.0, low), high=min(1.0, high)),
         p=p,
     )
+
+
+def _alike(difference: float, pairs: int) -> tuple[float, float, float]:
+    """Return interval and p of a difference that is the same for every case.
+
+    Taken as that of m = min(n+, n-) pairs of cases, the only ones that are surely independent:
+    interval of Agresti and Min 2005 for matched proportions, sign test.
+    """
+    ours, theirs = pairs * max(difference, 0.0) + 0.5, pairs * max(-difference, 0.0) + 0.5
+    centre = (ours - theirs) / (pairs + 2)
+    half = Z95 * math.sqrt(ours + theirs - (ours - theirs) * centre) / (pairs + 2)
+    p = 1.0 if abs(difference) < NO_VARIANCE else min(1.0, 2 * 0.5**pairs)
+    return min(difference, centre - half), max(difference, centre + half), p
 
 
 def _added(cells: CountArray) -> tuple[Cell, ...]:

@@ -103,6 +103,26 @@ def test_where_there_is_no_best_fit_none_is_given(labels: list[int], scores: lis
     assert _fit([(np.array(labels), np.array(scores))]) is None
 
 
+@pytest.mark.parametrize("n", [6, 40, 2000])
+def test_separated_classes_are_known_before_all_questions_are_asked(n: int) -> None:
+    labels = np.arange(n) % 2
+    scores = 0.1 + 0.3 * np.random.default_rng(13).random(n) + 0.4 * labels
+    asked = []
+
+    def ask(intercept: float, slope: float) -> CalibrationSums:
+        asked.append(slope)
+        return calibration_sums(labels, scores, intercept, slope)
+
+    assert fit(ask) is None
+    assert len(asked) <= MOST_STEPS // 2
+
+
+def test_one_case_on_the_wrong_side_is_enough_for_a_fit() -> None:
+    scores = np.concatenate([np.linspace(0.01, 0.4, 50), np.linspace(0.6, 0.99, 50), [0.7]])
+    labels = np.repeat([0, 1, 0], [50, 50, 1])
+    assert _fit([(labels, scores)]) is not None
+
+
 def test_scores_at_the_ends_of_the_scale_are_finite() -> None:
     rng = np.random.default_rng(12)
     labels = rng.integers(0, 2, 200)

@@ -34,7 +34,9 @@ def test_equals_the_loop_over_cases(cases: list[tuple[int, int, int]]) -> None:
     try:
         difference, p = slow_paired_delong(labels, scores, others)
     except ZeroDivisionError:
-        assert found.p in (0.0, 1.0)
+        few = min(sum(labels), len(labels) - sum(labels))
+        assert found.p == (min(1.0, 2 * 0.5**few) if found.difference.value else 1.0)
+        assert found.difference.low < found.difference.high
         return
     assert found.difference.value == pytest.approx(difference, abs=1e-12)
     assert found.p == pytest.approx(p, abs=1e-9)
@@ -67,6 +69,30 @@ def test_a_model_against_itself_does_not_differ(cases: Callable) -> None:
     found = paired_delong(collect_joint(labels, scores, scores, edges=EDGES), "itself")
     assert (found.p, found.difference.value, found.n) == (1.0, 0.0, 80)
     assert found.auc == found.other
+
+
+@pytest.mark.parametrize(("each", "p"), [(2, 0.5), (8, 2 / 256)])
+@pytest.mark.parametrize("other", [0.5, "reversed"])
+def test_the_same_difference_for_all_cases_is_no_certainty(
+    each: int, p: float, other: float | str
+) -> None:
+    labels = np.repeat([0, 1], each)
+    scores = 0.1 + 0.8 * labels
+    others = 1 - scores if other == "reversed" else np.full(2 * each, other)
+    found = paired_delong(collect_joint(labels, scores, others, edges=EDGES), "other")
+    low, high = found.difference.low, found.difference.high
+    assert found.p == p
+    assert -1 <= low < found.difference.value <= high <= 1
+    assert high - low > 0.3
+
+
+def test_an_interval_stays_between_minus_one_and_one() -> None:
+    labels, scores = [0, 0, 0, 1, 1, 1], np.array([0.1, 0.2, 0.3, 0.7, 0.8, 0.9])
+    others = np.array([0.9, 0.8, 0.25, 0.27, 0.1, 0.2])
+    for pair, sign in (((scores, others), 1), ((others, scores), -1)):
+        found = paired_delong(collect_joint(labels, *pair, edges=EDGES), "other").difference
+        assert max(sign * found.low, sign * found.high) == 1
+        assert found.value * sign == pytest.approx(8 / 9)
 
 
 def test_areas_are_those_of_each_model(cases: Callable) -> None:
