@@ -28,8 +28,8 @@ CLOSE_ENOUGH = 1e-10
 """Half the Newton decrement, nats: what the likelihood can still gain."""
 
 SEPARATED = math.log(2)
-"""Below this sum of losses every case is nearer to its class than to the other one: a line separates
-the classes, and there is no best fit, for a steeper one is always better."""
+"""Below this sum of losses every case is nearer to its class than to the other one: a line
+separates the classes, and there is no best fit, for a steeper one is always better."""
 
 LARGEST = 1000.0
 """Coefficients beyond it are those of separated classes, for which there is no best fit."""
