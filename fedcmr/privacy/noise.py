@@ -2,11 +2,10 @@
 
 import math
 import os
-import secrets
 
 import numpy as np
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from fedcmr.types import DoubleArray
 
@@ -14,7 +13,7 @@ SUMMANDS = 4
 """Gaussians in one secure one, scaled: from their sum the low bits of any of them cannot be told
 (Holohan & Braghin, ESORICS 2021), which breaks the attack on floating-point noise."""
 AT_ONCE = 2**18
-"""Secure numbers drawn at once; bounds memory."""
+"""Numbers drawn at once; bounds memory."""
 
 
 class Chance:
@@ -24,30 +23,26 @@ class Chance:
 
     Args:
         secure: every number from the operating system's cryptographic generator. Otherwise from
-            PyTorch's generator, started with 64 bits of that one: faster, but not made to resist
-            somebody who sees a part of the numbers.
+            NumPy's, started with 128 bits of that one: faster, but not made to resist somebody who
+            sees a part of the numbers. Not PyTorch's: on a CPU it uses 32 bits of a seed, which
+            can all be tried.
     """
 
     def __init__(self, *, secure: bool) -> None:
         self._secure = secure
-        self._generator = Generator().manual_seed(secrets.randbits(63))
+        self._generator = np.random.default_rng()
 
     def chosen(self, count: int, rate: float) -> Tensor:
         """Return the indices (K,) of those drawn from `count`, each with probability `rate`."""
-        if self._secure:
-            uniform = torch.from_numpy(_uniform(count))
-        else:
-            uniform = torch.rand(count, generator=self._generator, dtype=torch.float64)
-        return (uniform < rate).nonzero().flatten()
+        uniform = _uniform(count) if self._secure else self._generator.random(count)
+        return torch.from_numpy(uniform < rate).nonzero().flatten()
 
     def normal(self, like: Tensor) -> Tensor:
         """Return independent standard normal numbers of the shape, type and device of `like`."""
-        if not self._secure:
-            drawn = torch.randn(like.shape, generator=self._generator, dtype=like.dtype)
-            return drawn.to(like.device)
+        source = _normal if self._secure else self._generator.standard_normal
         drawn = torch.empty(like.numel(), dtype=like.dtype)
         for part in drawn.split(AT_ONCE):
-            part.copy_(torch.from_numpy(_normal(len(part))))
+            part.copy_(torch.from_numpy(source(len(part))))
         return drawn.view(like.shape).to(like.device)
 
 

@@ -46,6 +46,16 @@ def test_no_two_sources_repeat(secure: bool) -> None:
     assert not torch.equal(first, Chance(secure=secure).normal(torch.zeros(8)))
 
 
+def test_no_seed_is_short_enough_to_be_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """PyTorch's CPU generator keeps 32 bits of its seed: noise must not come from it."""
+    for source in ("randn", "rand", "normal"):
+        monkeypatch.delattr(torch, source)
+    chance = Chance(secure=False)
+    assert chance.chosen(3, 1.0).tolist() == [0, 1, 2]
+    assert chance.normal(torch.zeros(8)).unique().numel() == 8
+    assert chance._generator.bit_generator.seed_seq.entropy > 2**64  # type: ignore[attr-defined]  # as NumPy's are
+
+
 def test_odd_sizes_and_larger_ones_than_a_part(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fedcmr.privacy.noise.AT_ONCE", 7)
     drawn = Chance(secure=True).normal(torch.zeros(23, dtype=torch.float64))
