@@ -1,5 +1,6 @@
 """The training loop under DP-SGD: Poisson draws of patients instead of epochs over studies."""
 
+import hashlib
 from collections.abc import Callable
 
 import torch
@@ -7,12 +8,13 @@ from torch import nn
 
 from fedcmr.config import TrainingSettings
 from fedcmr.data.samples import Samples
+from fedcmr.data.transforms import draw_poses
 from fedcmr.errors import ConfigurationError
 from fedcmr.privacy.dp_sgd import DpSgd, PrivateGradient, patient_groups, refuse_mixing
 from fedcmr.privacy.noise import Chance
 from fedcmr.tasks.task import Task
 from fedcmr.training.device import choose_precision
-from fedcmr.training.trainer import Trainer, shuffled
+from fedcmr.training.trainer import Trainer
 from fedcmr.training.world import World
 
 
@@ -75,10 +77,22 @@ class PrivateTrainer(Trainer):
         return self._world.share(drawn.nonzero().flatten()).tolist()
 
     def _add_gradients(self, samples: Samples, patients: list[torch.Tensor]) -> None:
-        _, drawn = shuffled(len(samples), self._settings.seed, self.step)
-        poses = drawn if self._settings.augment == "flip_rotate" else None
+        poses = None
+        if self._settings.augment == "flip_rotate":
+            poses = torch.zeros(len(samples), dtype=torch.int64)
         for studies in patients:
+            # Poses and dropout hang on nothing but the patient and the step: otherwise one patient
+            # more would give all others new ones, and move the sum by more than one clip.
+            patient = samples.records[int(studies[0])].patient
+            torch.manual_seed(_own_seed(patient, self._settings.seed, self.step))
+            if poses is not None:
+                poses[studies] = draw_poses(len(studies), torch.default_generator)
             for indices in studies.split(self._settings.micro_batch):
                 losses = self._losses(samples, indices, poses)
                 (losses.sum() / len(studies)).backward()
             self._gradient.take()
+
+
+def _own_seed(patient: str, seed: int, step: int) -> int:
+    digest = hashlib.sha256(f"{patient} {seed} {step}".encode()).digest()
+    return int.from_bytes(digest[:7])

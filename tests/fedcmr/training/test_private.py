@@ -69,6 +69,23 @@ def test_a_patient_of_five_studies_moves_the_weights_by_one_clip(
 
 
 @pytest.mark.usefixtures("silent")
+def test_one_patient_more_moves_the_sum_by_one_clip_whatever_is_drawn(
+    make_dataset: Any, make_model: Callable[..., nn.Module]
+) -> None:
+    """Augmentation and dropout of the others must not hang on who else is there."""
+    sums = []
+    for name, studies in (("all", SEVEN), ("without", SEVEN[1:])):
+        model = nn.Sequential(nn.Dropout(0.5), make_model())
+        train_round(
+            model, SCAR, make_dataset(name, studies),
+            SGD.model_copy(update={"augment": "flip_rotate"}),
+            start_step=0, epochs=1, device=CPU, privacy=ALL,
+        )  # fmt: skip
+        sums.append(moved(model, make_model()) * len(studies))
+    assert CLIP / 2 < float((sums[0] - sums[1]).norm()) <= CLIP * 1.001
+
+
+@pytest.mark.usefixtures("silent")
 def test_a_patient_counts_with_the_mean_over_its_studies(
     make_dataset: Any, make_model: Callable[..., nn.Module], tmp_path: Path
 ) -> None:
