@@ -43,5 +43,9 @@ ASK_SURVEY = "query.survey"
 TRAIN = "train"
 EVALUATE = "evaluate"
 
+PART = 2**20
+"""Bytes of one part of an array on the wire. Many sites push and pull at once: what is in flight
+must fit into the coordinator's memory beside the weights."""
+
 VERSION_HEADER = "x-fedcmr-version"
 """HTTP header in which the coordinator states its version to enrolled sites."""

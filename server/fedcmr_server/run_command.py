@@ -13,13 +13,11 @@ from fedcmr.cli.say import say
 from fedcmr.config import Experiment, load_settings, parse_settings
 from fedcmr.errors import PartialRun, UsageError
 from fedcmr.federation.address import check_free
+from fedcmr.federation.messages import PART
 from fedcmr_server.settings import ServerFolder, ServerSettings, open_server
 
 if TYPE_CHECKING:
     from fedcmr_server.survey import Surveyed
-
-PART = 2 * 2**20
-"""Bytes of one part of an array: what many sites pull at once must fit into memory together."""
 
 log = logging.getLogger("fedcmr")
 
