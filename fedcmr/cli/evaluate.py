@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from fedcmr.cli.say import printable, say
+from fedcmr.page.numbers import p_value
 
 if TYPE_CHECKING:
     from fedcmr.evaluation.results import CaseResults, Estimate, GroupResult
@@ -73,7 +74,7 @@ def _print(results: "CaseResults", path: Path) -> None:
     for gap in results.gaps:
         say(
             f"{' '.join(gap.by)}: worst {', '.join(gap.worst)}, best {', '.join(gap.best)}, "
-            f"difference {_estimate(gap.difference)}, p {gap.p_holm:.3f} (Holm)"
+            f"difference {_estimate(gap.difference)}, {p_value(gap.p_holm)} (Holm)"
         )
     for alarm in results.alarms:
         say(f"ALARM {' '.join(alarm.by)} {', '.join(alarm.level)}: AUC {alarm.direction}")
@@ -92,7 +93,7 @@ def _print(results: "CaseResults", path: Path) -> None:
     for other in results.comparisons:
         say(
             f"against {other.name}: AUC {other.other.value:.4f}, "
-            f"difference {_estimate(other.difference)}, p {other.p:.4g} (paired DeLong)"
+            f"difference {_estimate(other.difference)}, {p_value(other.p)} (paired DeLong)"
         )
     if results.left_out:
         say(f"{results.left_out} lines without a score or a label were left out")
@@ -105,7 +106,7 @@ def _add(table: Table, name: str, result: "GroupResult", p: float | None) -> Non
         str(result.positives),
         _estimate(result.auc),
         f"{result.brier:.4f}",
-        "" if p is None else f"{p:.3f}",
+        "" if p is None else p_value(p).removeprefix("p ").removeprefix("= "),
     )
 
 

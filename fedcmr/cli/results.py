@@ -9,6 +9,7 @@ from rich.text import Text
 from fedcmr.cli.say import printable, say
 from fedcmr.evaluation.results import GroupResult, Hidden, Metrics
 from fedcmr.page.headings import level_name
+from fedcmr.page.numbers import p_value
 from fedcmr.release.tables import by_table
 
 
@@ -25,7 +26,7 @@ def print_results(metrics: Metrics, title: str, release: Path) -> None:
     for other in metrics.comparisons:
         say(
             f"beside {other.name}: AUC {other.other.value:.3f}, released "
-            f"{other.difference.value:+.3f} (p {other.p:.3f}, paired DeLong)"
+            f"{other.difference.value:+.3f} ({p_value(other.p)}, paired DeLong)"
         )
     say(f"release: {release}")
 

@@ -43,7 +43,7 @@ def read_cases(path: Path, strata: Sequence[str] = ()) -> Cases:
             twice; the line is named, the study is not.
     """
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file)
             columns = [part for name in strata for part in name.split("+")]
             missing = {"study", "label", "score", *columns} - set(reader.fieldnames or ())
@@ -59,8 +59,10 @@ def read_cases(path: Path, strata: Sequence[str] = ()) -> Cases:
     except (UnicodeDecodeError, csv.Error):
         raise DataError("not a CSV file in UTF-8", where=str(path)) from None
     kept = [(line, row) for line, row in rows if row["score"] and row["label"]]
-    kept.sort(key=lambda item: item[1]["study"])
-    studies = tuple(row["study"] for _, row in kept)
+    kept.sort(key=lambda item: item[1]["study"] or "")
+    studies = tuple(row["study"] or "" for _, row in kept)
+    if "" in studies:
+        raise DataError("a scored line names no study", where=f"{path}, line {kept[0][0]}")
     for (line, row), before in zip(kept[1:], studies, strict=False):
         if row["study"] == before:
             raise DataError("a study that is there twice", where=f"{path}, line {line}")

@@ -20,6 +20,9 @@ from fedcmr.evaluation.roc import auc
 from fedcmr.evaluation.sums import EvaluationSums, StratumSums, total
 from fedcmr.evaluation.threshold import RULES, at_threshold, choose_threshold
 
+FEWEST_CHOSEN_BY = 10
+"""Validation cases of each class: a threshold that rests on fewer is next to accidental."""
+
 FEWEST_HIDDEN = 2
 """Sites that keep their results enter a mean only together with another such one: from the mean
 over one the site could be solved for."""
@@ -58,7 +61,7 @@ def metrics(
         comparisons: name of another model to joint histograms of the pooled test cases.
         membership: site to its training cases, for the membership line.
         left_out: site to its test cases under the model that was trained without it.
-        external: sites that only take part in evaluation.
+        external: sites that never train; those with a test case are an external validation.
         refined: whether `test` comes from a second pass.
 
     Raises:
@@ -90,11 +93,16 @@ def metrics(
     line = None
     if whole and membership and groups.may_pool(membership):
         line = membership_line(total(membership.values(), edges=test.edges), test)
+    tested = sorted(name for name in external if name in per_site and per_site[name].overall.n)
+    chosen_by = min(validation.overall.positives, validation.overall.negatives)
     assessed = {
         "calibration slope and intercept": calibration is not None,
         "comparison with other models on the same cases": bool(compared),
         "leave-one-site-out": bool(left_out),
-        "external validation": bool(external),
+        "external validation": bool(tested),
+        f"thresholds: fewer than {FEWEST_CHOSEN_BY} validation cases of a class to choose by": (
+            chosen_by >= FEWEST_CHOSEN_BY
+        ),
         "membership inference": line is not None,
         "secure aggregation: the coordinator's process sees the sums of each site": False,
         f"AUC to {WIDEST_BOUND} of that of the case scores, by a second pass with finer edges": (
@@ -130,7 +138,7 @@ def metrics(
             )
             for name, sums in sorted((left_out or {}).items())
         ),
-        external=tuple(sorted(external)),
+        external=tuple(tested),
         withheld=groups.withheld,
         bins=test.bins,
         refined=refined,

@@ -60,6 +60,10 @@ def survey_page(
         min_sites=settings.min_sites,
         views=SURVEYED,
     )
+    levels = set(shown.levels)
+    if any((view, level) not in levels for view, level in _splits(pooled)):
+        # The release will print the test part: what is left of a split could be subtracted.
+        levels -= _splits(pooled)
     own = {name: sums for name, sums in sites.items() if name in shown.sites and name in by_site}
     made = environment("fedcmr.survey")
     return made.get_template("survey.html.j2").render(
@@ -73,13 +77,17 @@ def survey_page(
             else ("suppressed" if name in by_site else "withheld")
             for name, sums in sites.items()
         },
-        views=_views(pooled, shown.levels),
+        views=_views(pooled, levels),
         contradictions=contradictions(sites, experiment),
         measures=MEASURES,
         own=own,
         shifts={name: found for name, found in shifts(sites).items() if name in own},
         figure=acquisition(pooled, own, settings.min_class_count) if shown.total else None,
     )
+
+
+def _splits(pooled: SurveySums) -> set[tuple[Columns, Level]]:
+    return {stratum.key for stratum in pooled.strata if stratum.by == ("split",)}
 
 
 def _views(

@@ -17,5 +17,6 @@ def test_every_group_and_every_other_model_is_printed(
     assert "Quality flag rr_varies: yes" in printed
     [west] = [line for line in printed.splitlines() if "Site: west" in line]
     assert "withheld" in west
-    assert "beside centralised: AUC 0.841, released -0.007 (p 0.331, paired DeLong)" in printed
+    assert "beside centralised: AUC 0.841, released -0.007 (p = 0.331, paired DeLong)" in printed
+    assert "released +0.092 (p < 0.001, paired DeLong)" in printed
     assert printed.rstrip().endswith("release: release")

@@ -57,6 +57,18 @@ def test_what_is_no_prediction_is_refused(file: Path, before: str, after: str, w
         read_cases(file)
 
 
+def test_a_file_that_a_spreadsheet_saved_is_read(file: Path) -> None:
+    plain = read_cases(file)
+    file.write_text(TEXT, encoding="utf-8-sig")
+    assert read_cases(file).studies == plain.studies
+
+
+def test_a_scored_line_without_a_study_is_refused(file: Path) -> None:
+    file.write_text("label,score,study\n1,0.9,a\n0,0.2\n")
+    with pytest.raises(DataError, match="no study"):
+        read_cases(file)
+
+
 def test_an_unknown_column_is_refused(file: Path) -> None:
     with pytest.raises(DataError, match="no column scanner"):
         read_cases(file, ["vendor+scanner"])

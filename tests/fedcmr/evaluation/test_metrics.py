@@ -192,6 +192,22 @@ def test_what_was_not_done_is_said(sums: Callable[..., EvaluationSums]) -> None:
     assert done.external == ("a",)
 
 
+def test_a_site_that_was_not_evaluated_is_no_external_validation(
+    sums: Callable[..., EvaluationSums],
+) -> None:
+    report = metrics(sums(90), sums(400, 2), {"a": sums(400, 2)}, SETTINGS, external=["away"])
+    assert report.external == ()
+    assert "external validation" in report.not_assessed
+
+
+@pytest.mark.parametrize(("n", "said"), [(12, True), (90, False)])
+def test_thresholds_by_a_handful_of_cases_are_said_to_be(
+    sums: Callable[..., EvaluationSums], n: int, said: bool
+) -> None:
+    not_assessed = metrics(sums(n), sums(400, 2), {}, SETTINGS).not_assessed
+    assert any("fewer than 10 validation cases" in entry for entry in not_assessed) == said
+
+
 def test_the_report_is_json_and_the_same_twice(sums: Callable[..., EvaluationSums]) -> None:
     def once() -> str:
         report = metrics(sums(90), sums(400, 2), {}, SETTINGS)

@@ -52,6 +52,19 @@ def test_a_small_site_shows_no_number() -> None:
     assert all("suppressed" in _row(text, name) for name in small)
 
 
+def test_a_small_split_cannot_be_had_from_the_test_part_of_the_release() -> None:
+    few = {name: sums(name, 50, seed=seed) for seed, name in enumerate(("east", "north", "south"))}
+    split = [s for one in few.values() for s in one.strata if s.by == ("split",)]
+    sizes = {
+        level: sum(s.positive for s in split if s.level == (level,))
+        for level in ("train", "validation", "test")
+    }
+    assert min(sizes.values()) < 10 <= sorted(sizes.values())[1]
+    text = survey_page(few, EXPERIMENT, by_site=set(few))
+    text = text[text.index("Part of the data sets") : text.index(">Vendor<")]
+    assert text.count("suppressed") == 3
+
+
 def test_a_federation_of_nobody_shows_nothing() -> None:
     text = survey_page({"tiny": sums("tiny", 6, seed=2)}, EXPERIMENT, by_site={"tiny"})
     assert "Suppressed: fewer than 10" in text
