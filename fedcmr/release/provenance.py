@@ -53,7 +53,9 @@ class SitePart(Settings):
 
     site: SiteName
     examples: int = Field(ge=0)
-    loss: float = Field(ge=0, description="training loss, mean over its studies, nats")
+    loss: float | None = Field(
+        ge=0, description="training loss, mean over its studies, nats; None: privacy kept it"
+    )
     seconds: float = Field(ge=0, description="of training at the site")
 
 
@@ -62,7 +64,9 @@ class RoundRecord(Settings):
 
     round: int = Field(ge=1)
     sites: tuple[SiteName, ...] = Field(description="whose weights were merged")
-    loss: float = Field(description="training loss, mean over the sites' studies")
+    loss: float | None = Field(
+        description="training loss, mean over the sites' studies; None: privacy kept it"
+    )
     validation_loss: float | None = Field(None, description="of the merged weights, pooled")
     seconds: float = Field(ge=0)
     finished: AwareDatetime | None = None
@@ -86,10 +90,11 @@ def round_record(
     ordered = sorted(parts, key=lambda part: part.site)
     shown = tuple(part for part in ordered if part.site in by_site)
     studies = sum(part.examples for part in ordered)
+    losses = [part.examples * part.loss for part in ordered if part.loss is not None]
     return RoundRecord(
         round=number,
         sites=tuple(part.site for part in ordered),
-        loss=sum(part.examples * part.loss for part in ordered) / studies,
+        loss=sum(losses) / studies if len(losses) == len(ordered) else None,
         validation_loss=validation_loss,
         seconds=seconds,
         finished=finished,

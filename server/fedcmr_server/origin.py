@@ -44,7 +44,9 @@ def provenance(
         preprocessing_digest=experiment.preprocessing.digest(),
         released_round=state.best_round if best else state.finished_rounds,
         sites=tuple(_site(name, state, spent.get(name)) for name in state.names()),
-        history=tuple(_round(record, by_site) for record in state.rounds),
+        history=tuple(
+            _round(record, by_site, private=experiment.privacy.private) for record in state.rounds
+        ),
         privacy=max(
             (it for it in spent.values() if it is not None),
             key=lambda it: it.epsilon,
@@ -104,11 +106,16 @@ def _spent(name: str, state: RunState, experiment: Experiment) -> PrivacySpent |
     )
 
 
-def _round(record: FinishedRound, by_site: Collection[str]) -> RoundRecord:
+def _round(record: FinishedRound, by_site: Collection[str], *, private: bool) -> RoundRecord:
     return round_record(
         record.round,
         (
-            SitePart(site=name, examples=part.examples, loss=part.loss, seconds=part.seconds)
+            SitePart(
+                site=name,
+                examples=part.examples,
+                loss=None if private else part.loss,
+                seconds=part.seconds,
+            )
             for name, part in record.contributed.items()
         ),
         by_site=by_site,

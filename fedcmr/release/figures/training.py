@@ -1,5 +1,7 @@
 """Losses and training times by round and site."""
 
+import math
+
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -35,7 +37,9 @@ def training(provenance: Provenance) -> str | None:
         marks = len(rounds) <= MARKED_ROUNDS
         axes.axvline(provenance.released_round, color=LINE, linewidth=4, zorder=0)
         _sites(axes, by_site, "loss", marks=marks)
-        axes.plot(rounds, [e.loss for e in history], color=INK, label="training, mean of sites")
+        trained = [(e.round, e.loss) for e in history if e.loss is not None]
+        if trained:
+            axes.plot(*zip(*trained, strict=True), color=INK, label="training, mean of sites")
         if validated:
             axes.plot(
                 *zip(*validated, strict=True),
@@ -44,7 +48,8 @@ def training(provenance: Provenance) -> str | None:
                 label="validation, pooled",
             )
         _from_zero(axes, "loss, nats per study")
-        axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+        if axes.get_legend_handles_labels()[0]:
+            axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
         for panel in more:
             _sites(panel, by_site, "seconds", marks=marks)
             _from_zero(panel, "seconds")
@@ -61,7 +66,7 @@ def _sites(
     for index, (site, parts) in enumerate(sorted(by_site.items())):
         axes.plot(
             [number for number, _ in parts],
-            [getattr(part, field) for _, part in parts],
+            [math.nan if (v := getattr(part, field)) is None else v for _, part in parts],
             color=SERIES[index] if few else SOFT,
             marker=MARKERS[index] if few and marks else None,
             linewidth=1.0 if few else 0.6,
@@ -77,7 +82,9 @@ def _from_zero(axes: Axes, label: str) -> None:
 def _words(provenance: Provenance, validated: list[tuple[int, float]]) -> str:
     first, last = provenance.history[0], provenance.history[-1]
     words = (
-        f"Training loss from {decimal(first.loss)} in round {first.round} "
+        "No training loss was told."
+        if first.loss is None
+        else f"Training loss from {decimal(first.loss)} in round {first.round} "
         f"to {decimal(last.loss)} in round {last.round}."
     )
     if validated:

@@ -81,3 +81,14 @@ def test_sites_show_their_part_only_where_all_may_or_two_hide() -> None:
     two_hide = _record("a", "b", "c", "d", by_site={"a", "b"})
     assert [part.site for part in two_hide.parts] == ["a", "b"]
     assert _record("a", by_site=set()).parts == ()
+
+
+def test_a_loss_that_one_site_keeps_has_no_mean() -> None:
+    parts = [
+        SitePart(site="a", examples=10, loss=None, seconds=1.0),
+        SitePart(site="b", examples=10, loss=0.4, seconds=1.0),
+    ]
+    made = round_record(
+        1, parts, by_site={"a", "b"}, validation_loss=None, seconds=2.0, finished=None
+    )
+    assert made.loss is None

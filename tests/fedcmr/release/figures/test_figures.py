@@ -62,6 +62,22 @@ def test_a_long_forest_takes_several_sheets() -> None:
     assert all(f"level {n}:" in together for n in range(90))
 
 
+def test_a_training_loss_that_privacy_kept_is_not_drawn() -> None:
+    kept = tuple(
+        entry.model_copy(
+            update={
+                "loss": None,
+                "parts": tuple(p.model_copy(update={"loss": None}) for p in entry.parts),
+            }
+        )
+        for entry in PROVENANCE.history
+    )
+    words = _words(training(PROVENANCE.model_copy(update={"history": kept})))
+    assert "No training loss was told." in words
+    assert "mean of sites" not in words
+    assert "validation, pooled" in words
+
+
 def test_what_must_not_show_is_not_drawn() -> None:
     hidden = METRICS.model_copy(
         update={"overall": "suppressed", "roc": "suppressed", "calibration": "suppressed"}
