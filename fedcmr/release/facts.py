@@ -61,8 +61,12 @@ def _training(description: Description, provenance: Provenance) -> dict[str, str
         "model": "weights in model.safetensors, settings in model.yaml",
         "initial": f"random, seed {training.seed}",
         "training": f"{federation.strategy} over {len(provenance.history)} of {federation.rounds} "
-        f"rounds, {training.optimizer}, learning rate {training.learning_rate:g}, batch "
-        f"{training.batch_size}, {training.local_epochs} local epoch(s)",
+        f"rounds, {training.optimizer}, learning rate {training.learning_rate:g}, "
+        + (
+            "steps and patients drawn by the privacy settings in model.yaml"
+            if experiment.privacy.private
+            else f"batch {training.batch_size}, {training.local_epochs} local epoch(s)"
+        ),
         "selection": f"{federation.select.replace('_', ' ')}: round {provenance.released_round}",
         "ensemble": "none",
         "updating": "none: the released weights were not recalibrated",
@@ -79,16 +83,27 @@ def _evaluation(metrics: Metrics) -> dict[str, str]:
         f"{len(metrics.thresholds)} thresholds; Brier score and calibration",
         "uncertainty": "95 % intervals: DeLong on the logit scale, Wilson; Holm for groups",
         "robustness": "each site left out of training and tested on" if metrics.left_out else "",
-        "internal": "test parts of the sites that trained",
-        "external": f"sites that never trained: {', '.join(metrics.external)}"
-        if metrics.external
-        else "",
+        "internal": "test parts of the sites that trained"
+        + ("; the overall result also holds those that did not" if metrics.external else ""),
+        "external": _external(metrics),
         "heterogeneity_method": "AUC inside sites, Cochran's Q, I², random effects"
         if metrics.heterogeneity
         else "",
         "fairness": f"results by {'; '.join(groups)}; largest gaps and alarms" if groups else "",
         "limitations": "see Limitations",
     }
+
+
+def _external(metrics: Metrics) -> str:
+    if not metrics.external:
+        return ""
+    shown = {
+        s.level[0] for s in metrics.strata if s.by == ("site",) and not isinstance(s.result, str)
+    }
+    return "sites that never trained: " + ", ".join(
+        f"{name} ({'results by group' if name in shown else 'in the overall result only'})"
+        for name in metrics.external
+    )
 
 
 def _results(description: Description, metrics: Metrics, provenance: Provenance) -> dict[str, str]:
@@ -98,7 +113,7 @@ def _results(description: Description, metrics: Metrics, provenance: Provenance)
     trained = [site.examples for site in provenance.sites if site.role == "train"]
     known = [count for count in trained if count is not None]
     flow = f"test {overall.n} studies, {overall.positives} with {description.labels[1]}"
-    if len(known) == len(trained):
+    if len(known) == len(trained) and not description.experiment.privacy.private:
         flow += f"; training {sum(known)} studies"
     flow += "; lists of those left out stay at the sites"
     area = overall.auc

@@ -5,7 +5,7 @@ import pytest
 from metrics_files import METRICS
 from provenance_files import HOSTILE, PROVENANCE
 
-from fedcmr.config import load_settings
+from fedcmr.config import Experiment, load_settings, parse_settings
 from fedcmr.release.card import NOT_PROVIDED, render_card
 from fedcmr.release.checklists import CLAIM, TRIPOD_AI
 from fedcmr.release.description import Description
@@ -78,6 +78,31 @@ def test_the_sum_of_training_studies_is_no_way_to_a_withheld_number(
     open_sites = tuple(s for s in PROVENANCE.sites if s.results_by_site)
     told = facts(description, METRICS, PROVENANCE.model_copy(update={"sites": open_sites}))
     assert "training 720 studies" in told["flow"]
+
+
+def test_an_external_site_without_a_result_of_its_own_is_said_to_have_none(
+    description: Description,
+) -> None:
+    assert "outside (results by group)" in facts(description, METRICS, PROVENANCE)["external"]
+    west = METRICS.model_copy(update={"external": ("west",)})
+    known = facts(description, west, PROVENANCE)
+    assert "west (in the overall result only)" in known["external"]
+    assert "those that did not" in known["internal"]
+
+
+def test_a_private_run_tells_no_epochs_that_it_did_not_take(description: Description) -> None:
+    privacy = {"mechanism": "dp_sgd", "noise_multiplier": 1.1}
+    private = parse_settings(
+        {
+            **description.experiment.model_dump(mode="json"),
+            "privacy": privacy,
+            "federation": {"select": "last"},
+        },
+        Experiment,
+        where="test",
+    )
+    known = facts(description.model_copy(update={"experiment": private}), METRICS, PROVENANCE)
+    assert "local epoch" not in known["training"]
 
 
 def test_words_of_a_site_stay_words(card: str) -> None:
