@@ -37,7 +37,7 @@ PRIVATE = Experiment.model_validate(
         **SETTINGS,
         "name": "private",
         "federation": {"rounds": 2, "quorum": 1, "select": "last"},
-        "privacy": {"mechanism": "dp_sgd", "noise_multiplier": 1.0, "secure_random": False},
+        "privacy": {"mechanism": "dp_sgd", "noise_multiplier": 1.0},
     }
 )
 SPLITS = {"train": 4, "validation": 2, "test": 3}

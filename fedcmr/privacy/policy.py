@@ -20,7 +20,9 @@ class Policy(Settings):
     tasks: Names | None = None
     models: Names | None = None
     strategies: Names | None = None
-    require_dp: bool = Field(False, description="refuse runs without differential privacy")
+    require_dp: bool = Field(
+        False, description="refuse runs without dp_sgd and secure_random; bounds no epsilon"
+    )
     largest_epsilon: float | None = Field(
         None, gt=0, description="budget of a patient over all runs for ever; implies require_dp"
     )
@@ -73,6 +75,8 @@ class Policy(Settings):
             )
         if self.needs_dp and experiment.privacy.mechanism == "none":
             yield "differential privacy is required"
+        if self.needs_dp and experiment.privacy.private and not experiment.privacy.secure_random:
+            yield "privacy.secure_random is required"
         if patients < self.smallest_cohort:
             yield f"fewer than {self.smallest_cohort} patients"
         if self.earliest is not None and today < self.earliest:

@@ -57,6 +57,13 @@ def test_each_bound_alone_refuses_and_at_its_edge_does_not(bound: dict, line: st
     assert Policy(require_dp=True, largest_epsilon=1).allows(PRIVATE, 30, DAY) == []
 
 
+def test_a_coordinator_cannot_choose_weaker_chance_where_privacy_is_required() -> None:
+    fast = {**PRIVATE.privacy.model_dump(), "secure_random": False}
+    weaker = Experiment.model_validate({**PRIVATE.model_dump(), "privacy": fast})
+    assert Policy(require_dp=True).allows(weaker, 30, DAY) == ["privacy.secure_random is required"]
+    assert Policy().allows(weaker, 30, DAY) == []
+
+
 def test_every_reason_is_given() -> None:
     policy = Policy(models=("t_cnn",), most_rounds=1, require_dp=True)
     assert len(policy.allows(PLAIN, 30, DAY)) == 3
