@@ -58,9 +58,9 @@ def _lines(digest: str, entries: list[Entry]) -> Iterator[str]:
         size = sum(entry["bytes"] for entry in entries if entry["kind"] == kind)
         yield f"- {number} x {kind}, {size} bytes: {KINDS[kind]}"
     yield ""
-    yield "No image, name, date or number of a patient is among them and no score is tied to a case,"
-    yield "but a histogram of a group of one study shows that study's score and label. The lines of"
-    yield "the ledger hold every word and number that left, but the weights' values."
+    yield "No image, name, date or number of a patient is among them and no score is tied to a"
+    yield "case, but a histogram of a group of one study shows that study's score and label. The"
+    yield "lines of the ledger hold every word and number that left, but the weights' values."
     yield from _weights([entry for entry in entries if entry["kind"] == "train"])
     yield from _said(entries)
 
@@ -88,8 +88,8 @@ def _weights(trained: list[Entry]) -> Iterator[str]:
         yield (
             f"Differential privacy: epsilon {spent:.3f} in this run. Whether a patient was among"
             f" the training patients changes the odds that these weights show by at most"
-            f" e^{spent:.3f}, up to the small delta of the experiment. Numbers of patients and studies, times and"
-            " histograms of validation and test patients are not covered."
+            f" e^{spent:.3f}, up to the small delta of the experiment. Numbers of"
+            " patients and studies, times and histograms of validation and test patients are not covered."
         )
 
 
