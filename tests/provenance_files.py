@@ -21,7 +21,6 @@ _SPENT = PrivacySpent(
     epsilon=7.42,
     delta=1e-5,
     accountant="rdp",
-    noise_multiplier=1.1,
     max_grad_norm=1.0,
 )
 

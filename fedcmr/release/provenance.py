@@ -26,7 +26,6 @@ class PrivacySpent(Settings):
     epsilon: float = Field(ge=0)
     delta: float = Field(gt=0, lt=1)
     accountant: Literal["rdp", "prv"]
-    noise_multiplier: float = Field(gt=0, description="standard deviation over max_grad_norm")
     max_grad_norm: float = Field(gt=0, description="to which each patient's gradient is clipped")
 
 

@@ -6,7 +6,6 @@ from collections.abc import Collection
 import fedcmr
 from fedcmr.config import Experiment
 from fedcmr.federation.contract import code_digest
-from fedcmr.privacy.accounting import plan
 from fedcmr.release.provenance import (
     MissedRound,
     PrivacySpent,
@@ -65,20 +64,26 @@ def _site(name: str, state: RunState, privacy: PrivacySpent | None) -> SiteRecor
     missed = tuple(
         MissedRound(round=record.round, reason=line(_reason(name, record, state)))
         for record in state.rounds
-        if name not in record.contributed and not validates
+        if name not in _merged(record) and not validates
     )
     return SiteRecord(
         name=name,
         role="validate" if validates else "train",
         results_by_site=cohort is None or is_open,
         examples=(cohort.train if is_open else None) if cohort else 0,
-        rounds_contributed=sum(name in record.contributed for record in state.rounds),
+        rounds_contributed=sum(name in _merged(record) for record in state.rounds),
         rounds_missed=missed,
         privacy=privacy if is_open else None,
     )
 
 
+def _merged(record: FinishedRound) -> list[str]:
+    return [name for name in record.contributed if name not in record.unused]
+
+
 def _reason(name: str, record: FinishedRound, state: RunState) -> str:
+    if name in record.unused:
+        return "trained, but the strategy left its update out"
     if name in record.missed:
         return record.missed[name]
     return state.refused.get(name, "") if name not in state.cohorts else "not yet part of the run"
@@ -100,7 +105,6 @@ def _spent(name: str, state: RunState, experiment: Experiment) -> PrivacySpent |
             "epsilon": max(part.epsilon or 0.0 for part in told),
             "delta": settings.delta,
             "accountant": settings.accountant,
-            "noise_multiplier": plan(experiment, told[-1].examples).noise_multiplier,
             "max_grad_norm": settings.max_grad_norm,
         }
     )
@@ -117,6 +121,7 @@ def _round(record: FinishedRound, by_site: Collection[str], *, private: bool) ->
                 seconds=part.seconds,
             )
             for name, part in record.contributed.items()
+            if name not in record.unused
         ),
         by_site=by_site,
         validation_loss=record.validation.loss if record.validation else None,

@@ -18,7 +18,6 @@ SPENT = PrivacySpent(
     epsilon=3.0,
     delta=1e-5,
     accountant="rdp",
-    noise_multiplier=1.0,
     max_grad_norm=1.0,
 )
 
