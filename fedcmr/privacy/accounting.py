@@ -29,6 +29,8 @@ RELATIVE_ERROR = 4e-4
 """Of PRV's grid, against the epsilon that RDP bounds; its answer is an upper bound still."""
 FINEST_ERROR, COARSEST_ERROR = 2e-4, 1e-2
 """A finer grid needs gigabytes; the coarsest is Opacus' default."""
+MOST_POINTS = 2**23
+"""Of PRV's grid, about 400 MB: an experiment must not be able to fill a site's memory."""
 CALIBRATION = 1e-3
 """How far below `target_epsilon` a calibrated run may end, relative."""
 
@@ -53,7 +55,10 @@ class Spending:
 
 
 def epsilon(spendings: Iterable[Spending], delta: float, accountant: Accountant) -> float:
-    """Return epsilon of all spendings together at `delta`, in any order; inf when unbounded."""
+    """Return epsilon of all spendings together at `delta`, in any order; inf when unbounded.
+
+    Where PRV's grid would not fit into memory, its answer is RDP's, which is larger.
+    """
     steps: dict[tuple[float, float], int] = {}
     for spending in spendings:
         if spending.steps:
@@ -63,7 +68,7 @@ def epsilon(spendings: Iterable[Spending], delta: float, accountant: Accountant)
     if not history:
         return 0.0
     bound = _rdp(history, delta)
-    if accountant == "rdp" or not math.isfinite(bound):
+    if accountant == "rdp" or _points(history, bound, delta) > MOST_POINTS:
         return bound
     prv = PRVAccountant()
     prv.history = history
@@ -125,6 +130,13 @@ def _calibrated(
 
 def _grid_error(bound: float) -> float:
     return min(max(RELATIVE_ERROR * bound, FINEST_ERROR), COARSEST_ERROR)
+
+
+def _points(history: list[tuple[float, float, int]], bound: float, delta: float) -> float:
+    """Return how many points Opacus' grid will have (`PRVAccountant._get_domain`)."""
+    half = _rdp(history, delta / 4000) + 3
+    steps = sum(number for _, _, number in history)
+    return 2 * half * math.sqrt(steps * math.log(12_000 / delta) / 2) / _grid_error(bound)
 
 
 @contextmanager

@@ -67,6 +67,16 @@ def test_order_and_grouping_do_not_matter(accountant: Accountant) -> None:
     assert epsilon([*parts, Spending(2.0, 0.1, 1)], 1e-5, accountant) > one
 
 
+@pytest.mark.parametrize(("noise", "rate", "steps"), [(0.1, 1.0, 10**6), (0.3, 0.5, 2000)])
+def test_no_experiment_fills_the_memory_of_a_site(
+    monkeypatch: pytest.MonkeyPatch, noise: float, rate: float, steps: int
+) -> None:
+    """Opacus' grid would have 1e8 points and more: RDP's larger answer is taken."""
+    monkeypatch.setattr(PRVAccountant, "get_epsilon", None)
+    weak = [Spending(noise, rate, steps)]
+    assert epsilon(weak, 1e-5, "prv") == epsilon(weak, 1e-5, "rdp") > 100
+
+
 def test_nothing_spent_is_zero() -> None:
     assert epsilon([], 1e-5, "prv") == 0.0
     assert epsilon([Spending(1.0, 0.1, 0)], 1e-5, "rdp") == 0.0
