@@ -63,7 +63,9 @@ def client_app(site: Site, open_dataset: Callable[[], Dataset]) -> ClientApp:
 
     @app.train()
     def train(message: Message, context: Context) -> Message:
-        number = int(str(message.content.config_records[wire.CONFIG][wire.ROUND]))
+        number = message.content.config_records[wire.CONFIG][wire.ROUND]
+        if type(number) is not int:  # a text would be a round that the ledger cannot name
+            raise DataError("the coordinator asked for a round that is no number")
         session, _ = opened(message)
         done = session.train(_weights(message), number)
         metrics = MetricRecord(

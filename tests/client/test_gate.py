@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from site_files import SETTINGS, TODAY, make_site, opened, question
 
 from fedcmr.config import Experiment
 from fedcmr.data.store import open_dataset
-from fedcmr.errors import PolicyRefusal
+from fedcmr.errors import DataError, PolicyRefusal
 from fedcmr.federation import messages as wire
 from fedcmr.federation.payload import Layout
 from fedcmr.models.registry import build
@@ -187,3 +188,12 @@ def test_made_up_messages_are_never_answered_but_always_accounted_for(
     refusal = Message(Error(6, "no"), reply_to=message)
     note = outgoing(message, refusal, 10)
     assert (note.kind, note.tensors, note.texts) == ("refusal", {}, {"reason": "no"})
+
+
+@pytest.mark.parametrize("number", ["1", True, 1.0])
+def test_a_round_that_the_ledger_could_not_name_is_not_trained(tmp_path: Path, number: Any) -> None:
+    folder = make_site(tmp_path, Policy(approval="auto"))
+    weights = np.zeros(Layout(build(DECENT.model, DECENT.preprocessing).state_dict()).size, "f4")
+    reply, error = ask(folder, question("train", DECENT, weights, round=number))
+    assert reply is None
+    assert isinstance(error, DataError)
