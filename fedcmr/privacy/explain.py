@@ -87,9 +87,9 @@ def _weights(trained: list[Entry]) -> Iterator[str]:
     else:
         yield (
             f"Differential privacy: epsilon {spent:.3f} in this run. Whether a patient was among"
-            f" the training patients changes the odds that these weights show by at most"
-            f" e^{spent:.3f}, up to the small delta of the experiment. Numbers of"
-            " patients and studies, times and histograms of validation and test patients are not covered."
+            " the training patients changes the odds that these weights show by at most"
+            f" e^{spent:.3f}, up to the small delta of the experiment. Numbers of patients and"
+            " studies, times and histograms of validation and test patients are not covered."
         )
 
 
