@@ -10,19 +10,25 @@ from fedcmr.cli.say import printable, say
 from fedcmr.evaluation.results import GroupResult, Hidden, Metrics
 from fedcmr.page.headings import level_name
 from fedcmr.page.numbers import p_value
+from fedcmr.release.layout import REPORT
 from fedcmr.release.tables import by_table
+
+SHOWN = (("vendor", "field_strength"), ("site",))
+"""Groups on a terminal; the report has them all."""
 
 
 def print_results(metrics: Metrics, title: str, release: Path) -> None:
-    """Print the overall result, every group, and the comparison with other models."""
+    """Print the overall result, by scanner and by site, and the comparison with other models."""
     table = Table("cases", "n", "AUC", "95 % interval", "bound", title=Text(title))
     _add(table, "all sites", metrics.overall)
     for heading, strata in by_table(metrics).items():
         for stratum in strata:
-            _add(table, f"{heading}: {level_name(stratum.level)}", stratum.result)
+            if stratum.by in SHOWN:
+                _add(table, f"{heading}: {level_name(stratum.level)}", stratum.result)
     console = Console(soft_wrap=True, highlight=False)
     console.print(table)
     console.print("bound: the exact AUC of the case scores is within this of the printed one")
+    console.print(f"by every other group, with figures: {REPORT} of the release")
     for other in metrics.comparisons:
         say(
             f"beside {other.name}: AUC {other.other.value:.3f}, released "
