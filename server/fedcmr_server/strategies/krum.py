@@ -7,7 +7,7 @@ import numpy as np
 
 from fedcmr.types import DoubleArray, FloatArray
 from fedcmr_server.strategies.columns import blocks, stacked
-from fedcmr_server.strategies.enough import check_enough
+from fedcmr_server.strategies.enough import withstood
 from fedcmr_server.strategies.strategy import Merged, Stateless, Update
 
 
@@ -26,8 +26,7 @@ class Krum(Stateless):
 
     def merge(self, weights: FloatArray, updates: Sequence[Update], set_aside: int = 0) -> Merged:
         """Return the chosen update, or the mean of the chosen; of equals the first by name."""
-        f = max(0, self._byzantine - set_aside)
-        check_enough(self._strategy, f, len(updates))
+        f = withstood(self._strategy, self._byzantine, len(updates), set_aside)
         scores = krum_scores(squared_distances(weights, updates), f)
         count = 1 if self._strategy == "krum" else len(updates) - f
         chosen = set(np.argsort(scores, kind="stable")[:count].tolist())

@@ -67,8 +67,8 @@ class Strategy(Protocol):
             weights: that the sites started from, (P,).
             updates: at least one, ordered by name. They are read in blocks of columns, so that
                 memory does not grow with their number.
-            set_aside: updates of this round that failed a check before: so many hostile sites
-                less are left to withstand.
+            set_aside: updates of this round that failed a check before: where too few are left,
+                so many hostile sites less are withstood.
 
         Raises:
             PartialRun: too few updates for this strategy; nothing has changed.

@@ -6,7 +6,7 @@ import numpy as np
 
 from fedcmr.types import FloatArray
 from fedcmr_server.strategies.columns import blocks, stacked
-from fedcmr_server.strategies.enough import check_enough
+from fedcmr_server.strategies.enough import withstood
 from fedcmr_server.strategies.strategy import Merged, Stateless, Update
 
 
@@ -21,8 +21,7 @@ class TrimmedMean(Stateless):
 
     def merge(self, weights: FloatArray, updates: Sequence[Update], set_aside: int = 0) -> Merged:
         """Return the coordinate-wise trimmed mean of the updates."""
-        f = max(0, self._byzantine - set_aside)
-        check_enough("trimmed_mean", f, len(updates))
+        f = withstood("trimmed_mean", self._byzantine, len(updates), set_aside)
         kept = slice(f, len(updates) - f)
         merged = np.empty_like(weights)
         for part in blocks(weights.size):

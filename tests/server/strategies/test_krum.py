@@ -95,3 +95,12 @@ def test_who_was_set_aside_before_needs_no_withstanding(
     assert np.allclose(merged.weights, rows.mean(axis=0), atol=1e-6)
     with pytest.raises(PartialRun, match="krum with byzantine 0 needs 3 updates, 2 came"):
         Krum("krum", 1).merge(weights, updates[:2], set_aside=3)
+
+
+def test_an_honest_site_that_was_set_aside_does_not_end_the_defence(
+    tmp_path: Path, rng: np.random.Generator, weights: np.ndarray
+) -> None:
+    rows = drift(rng, weights, 6)
+    rows[2] = 2 * weights - rows[2]  # as long as the others: no norm band sees it
+    merged = Krum("multi_krum", 1).merge(weights, write_updates(tmp_path, rows), set_aside=1)
+    assert merged.unused == ("c",)
