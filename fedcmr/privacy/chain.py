@@ -8,11 +8,14 @@ writes: whole ones count, a torn last one was never acted upon and is dropped.
 Whoever may write both files can forge both: note the head down elsewhere from time to time.
 """
 
+import errno
+import fcntl
 import hashlib
 import json
 import os
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,6 +98,7 @@ class Chain:
         self.end = walk(path, visit)
         if self.end.torn:
             os.truncate(path, self.end.size)
+        self._head: tuple[int, str] | None = None
         if self.end.lines:
             self._write_head()
 
@@ -102,7 +106,7 @@ class Chain:
         """Add an entry; it is on the disk when this returns.
 
         Raises:
-            DataError: the disk is full, or the folder may not be written.
+            DataError: the disk is full, the folder may not be written, or another process wrote.
         """
         number = self.end.lines + 1
         whole = {**entry, NUMBER: number, PREVIOUS: self.end.digest}
@@ -110,22 +114,40 @@ class Chain:
         line = text.encode("ascii") + b"\n"
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with self.path.open("ab") as file:
-                os.truncate(file.fileno(), self.end.size)  # what a full disk left of a line
-                file.write(line)
-                file.flush()
-                os.fsync(file.fileno())
-            if number == 1:
-                _sync_folder(self.path.parent)
+            with self.path.open("ab", buffering=0) as file:
+                fcntl.flock(file, fcntl.LOCK_EX)  # until closed: nobody writes after the check
+                self._check_alone(file.fileno())
+                self._write(file.fileno(), line)
+                if number == 1:
+                    _sync_folder(self.path.parent)
+                size, digest = self.end.size + len(line), hashlib.sha256(line).hexdigest()
+                self.end = End(number, digest, size, 0)
+                self._write_head()
         except OSError as error:
             raise DataError(f"cannot write: {error.strerror}", where=str(self.path)) from None
-        size, digest = self.end.size + len(line), hashlib.sha256(line).hexdigest()
-        self.end = End(number, digest, size, 0)
-        self._write_head()
+
+    def _check_alone(self, file: int) -> None:
+        if os.fstat(file).st_size != self.end.size or _read_head(self.path) != self._head:
+            raise DataError(
+                "another process wrote to a ledger; nothing was added to it",
+                where=str(self.path),
+                fix="stop all processes of this site, then start one client",
+            )
+
+    def _write(self, file: int, line: bytes) -> None:
+        try:
+            if os.write(file, line) < len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            os.fsync(file)
+        except OSError:
+            with suppress(OSError):
+                os.truncate(file, self.end.size)  # what a full disk left of the line
+            raise
 
     def _write_head(self) -> None:
         content = f"{self.end.lines} {self.end.digest}\n".encode("ascii")
         write_atomically(head_file(self.path), content)
+        self._head = self.end.lines, self.end.digest
 
 
 def head_file(path: Path) -> Path:

@@ -1,3 +1,5 @@
+import errno
+import os
 import random
 import subprocess
 import sys
@@ -7,14 +9,15 @@ from pathlib import Path
 import pytest
 
 from fedcmr.errors import DataError
+from fedcmr.privacy import chain
 from fedcmr.privacy.chain import Chain, End, head_file, walk
 
 
 def written(path: Path, lines: int = 30) -> Path:
-    chain = Chain(path / "ledger.jsonl", lambda entry: None)
+    made = Chain(path / "ledger.jsonl", lambda entry: None)
     for number in range(lines):
-        chain.append({"value": number, "text": "ä" * number})
-    return chain.path
+        made.append({"value": number, "text": "ä" * number})
+    return made.path
 
 
 def read(path: Path) -> tuple[list[int], End]:
@@ -120,15 +123,50 @@ def test_a_torn_line_behind_the_head_is_dropped_and_a_whole_one_kept(tmp_path: P
     assert (values, end.torn) == ([0, 1, 2, 3, 4], 0)
 
 
-def test_a_full_disk_is_one_line_and_loses_nothing(tmp_path: Path) -> None:
+def test_a_full_disk_is_one_line_and_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = written(tmp_path, 3)
-    chain = Chain(path, lambda entry: None)
-    chain.path = Path("/dev/full")
-    with pytest.raises(DataError, match="cannot write"):
-        chain.append({"value": 3})
-    chain.path = path
-    chain.append({"value": 3})
+    one = Chain(path, lambda entry: None)
+
+    def full(file: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(DataError, match="cannot write: No space left"):
+            one.append({"value": 3})
+    assert read(path)[0] == [0, 1, 2]
+    one.append({"value": 3})
     assert read(path)[0] == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("lines", [0, 3])
+def test_of_two_writers_the_one_that_was_overtaken_is_refused(tmp_path: Path, lines: int) -> None:
+    path = written(tmp_path, lines)
+    one, other = (Chain(path, lambda entry: None) for _ in range(2))
+    other.append({"value": lines})
+    with pytest.raises(DataError, match=r"another process wrote .*ledger\.jsonl.*stop all"):
+        one.append({"value": 99})
+    other.append({"value": lines + 1})
+    assert read(path)[0] == list(range(lines + 2))
+
+
+def test_a_head_that_could_not_be_written_does_not_stop_its_own_writer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = written(tmp_path, 3)
+    one = Chain(path, lambda entry: None)
+
+    def full(path: Path, content: bytes) -> None:
+        raise DataError("cannot write: no space")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(chain, "write_atomically", full)
+        with pytest.raises(DataError, match="cannot write"):
+            one.append({"value": 3})
+    one.append({"value": 4})
+    assert read(path)[0] == [0, 1, 2, 3, 4]
 
 
 APPEND = """
