@@ -39,7 +39,9 @@ def run_again(demo: Demonstration, experiment: Path) -> Path:
     """
     again = demo.out / "again.yaml"
     settings = yaml.safe_load(experiment.read_text(encoding="utf-8"))
-    again.write_text(yaml.safe_dump(settings | {"name": f"{settings['name']}-again"}), "utf-8")
+    settings["name"] += "-again"
+    settings["federation"]["quorum"] = len(demo.names) - 1
+    again.write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
     demo.say("the same experiment under another name: a second run on the same patients")
     federated = demo.federate(again, code=7)
     first = demo.names[0]

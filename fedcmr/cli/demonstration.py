@@ -176,7 +176,7 @@ class Demonstration:
                     self.say(event.strip())
             answer = process.stdout.read()
             ended = {name: found for name, client in clients.items() if (found := client.poll())}
-        if process.returncode != code:
+        if process.returncode != code or not answer:
             raise CheckFailed(f"the coordinator ended with {process.returncode}: {line.strip()}")
         return Federated(Path(json.loads(answer)["release"]), ended)
 
