@@ -21,7 +21,8 @@ log = logging.getLogger("fedcmr")
 
 Decision = Literal["pending", "approved", "withdrawn"]
 
-SHORTEST_PREFIX = 8
+SHORTEST_PREFIX = 16
+"""Hex digits, 64 bits: with 32 a coordinator could make two experiments that start alike."""
 WHOLE_DIGEST = 64
 
 
@@ -95,7 +96,7 @@ class Approvals:
         self._waiting.add(digest)
         raise PolicyRefusal(
             "waits for approval at the site",
-            fix=f"say yes by `fedcmr-client approve {digest[:12]}`",
+            fix=f"say yes by `fedcmr-client approve {digest[:SHORTEST_PREFIX]}`",
         )
 
     def approved_meanwhile(self) -> bool:
@@ -112,7 +113,7 @@ class Approvals:
         prefix = prefix.lower()
         if not re.fullmatch(rf"[0-9a-f]{{{SHORTEST_PREFIX},{WHOLE_DIGEST}}}", prefix):
             raise UsageError(
-                f"{prefix!r} is no digest", fix="give at least 8 hex digits, or the whole one"
+                f"{prefix!r} is no digest", fix=f"give at least {SHORTEST_PREFIX} hex digits of it"
             )
         if len(prefix) == WHOLE_DIGEST:
             return prefix

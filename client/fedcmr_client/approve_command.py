@@ -20,7 +20,7 @@ SiteOption = Annotated[
 def approve_command(
     digest: Annotated[
         str | None,
-        typer.Argument(help="Of the experiment: 8 hex digits or more; all 64 before it was seen."),
+        typer.Argument(help="Of the experiment: 16 hex digits or more; all 64 before it was seen."),
     ] = None,
     site: SiteOption = Path(),
     show: Annotated[bool, typer.Option("--list", help="Show all runs that were seen.")] = False,
@@ -30,7 +30,7 @@ def approve_command(
 
     Without a digest, show what every waiting run is, would send and would spend.
 
-    Example: fedcmr-client approve 3f9a01c2 --site /var/lib/fedcmr
+    Example: fedcmr-client approve 3f9a01c2d47be605 --site /var/lib/fedcmr
     """
     approvals = Approvals(open_site(site).approvals)
     if digest is None:
@@ -56,7 +56,7 @@ def approve_command(
 
 def withdraw_command(
     digest: Annotated[
-        str, typer.Argument(help="Of the experiment: 8 hex digits or more; all 64 if never seen.")
+        str, typer.Argument(help="Of the experiment: 16 hex digits or more; all 64 if never seen.")
     ],
     site: SiteOption = Path(),
 ) -> None:
@@ -64,7 +64,7 @@ def withdraw_command(
 
     Weights that were sent stay in the model that others share.
 
-    Example: fedcmr-client withdraw 3f9a01c2 --site /var/lib/fedcmr
+    Example: fedcmr-client withdraw 3f9a01c2d47be605 --site /var/lib/fedcmr
     """
     approval = Approvals(open_site(site).approvals).decide(digest, "withdrawn")
     say(f"withdrawn {approval.digest}")

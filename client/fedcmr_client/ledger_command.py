@@ -9,6 +9,7 @@ import typer
 from fedcmr.cli.say import say
 from fedcmr.errors import CheckFailed
 from fedcmr.privacy.chain import walk
+from fedcmr_client.approval import SHORTEST_PREFIX
 from fedcmr_client.approve_command import SiteOption
 from fedcmr_client.settings import open_site
 
@@ -49,7 +50,8 @@ def ledger_command(
         bound = (
             "no privacy, no bound" if run["epsilon"] is None else f"epsilon {run['epsilon']:.3f}"
         )
-        say(f"run {run['experiment']} {run['digest'][:12]}: {run['rounds']} rounds, {bound}")
+        name = f"{run['experiment']} {run['digest'][:SHORTEST_PREFIX]}"
+        say(f"run {name}: {run['rounds']} rounds, {bound}")
     if not table["runs"]:
         say("no round was trained yet")
 

@@ -7,6 +7,7 @@ import yaml
 from fedcmr.config import Experiment
 from fedcmr.federation.cohort import Cohort
 from fedcmr.privacy.policy import Policy
+from fedcmr_client.approval import SHORTEST_PREFIX
 from fedcmr_client.gate import Gate
 
 
@@ -28,8 +29,8 @@ def proposal(
         *_leaves(experiment, cohort, parameters),
         "what would be spent:",
         *_spends(experiment, gate, policy),
-        "to take part:  fedcmr-client approve " + experiment.digest()[:12],
-        "to stop later: fedcmr-client withdraw " + experiment.digest()[:12],
+        "to take part:  fedcmr-client approve " + experiment.digest()[:SHORTEST_PREFIX],
+        "to stop later: fedcmr-client withdraw " + experiment.digest()[:SHORTEST_PREFIX],
         "the whole experiment:",
     ]
     whole = yaml.safe_dump(experiment.model_dump(mode="json"), sort_keys=False)

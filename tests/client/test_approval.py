@@ -40,7 +40,7 @@ def test_a_run_is_shown_and_waits_until_it_is_approved(site: Path) -> None:
     assert "4 labelled studies to train on, 2 to validate, 3 to test" in page
     assert "no differential privacy: nothing bounds" in page
     assert "name: t_cnn" in page
-    assert f"approved {DIGEST}" in call("approve", DIGEST[:8].upper(), "--site", site)
+    assert f"approved {DIGEST}" in call("approve", DIGEST[:16].upper(), "--site", site)
     assert accept(folder).run == DIGEST
     assert call("approve", "--site", site) == "no run waits for approval\n"
     assert call("approve", "--list", "--site", site).startswith("approved 2")
@@ -58,7 +58,7 @@ def test_the_page_says_what_a_private_run_would_spend(site: Path) -> None:
 def test_a_whole_digest_may_be_approved_before_the_run_was_seen(site: Path) -> None:
     folder = make_site(site, Policy())
     with pytest.raises(UsageError, match="one not seen yet needs all 64 digits"):
-        call("approve", DIGEST[:12], "--site", site)
+        call("approve", DIGEST[:16], "--site", site)
     call("approve", DIGEST, "--site", site)
     assert accept(folder).run == DIGEST
     changed = Experiment.model_validate({**EXPERIMENT.model_dump(), "name": "changed"})
@@ -66,7 +66,9 @@ def test_a_whole_digest_may_be_approved_before_the_run_was_seen(site: Path) -> N
         accept(folder, changed)
 
 
-@pytest.mark.parametrize("wrong", ["abc", "xyz01234", "../../etc/passwd", DIGEST + "0"])
+@pytest.mark.parametrize(
+    "wrong", ["abc", DIGEST[:15], "xyz0123456789abc", "../../../etc/passwd", DIGEST + "0"]
+)
 def test_what_is_no_digest_is_refused(site: Path, wrong: str) -> None:
     with pytest.raises(UsageError, match="is no digest"):
         call("approve", wrong, "--site", site)
@@ -76,8 +78,8 @@ def test_an_ambiguous_digest_is_refused(tmp_path: Path) -> None:
     approvals = Approvals(tmp_path)
     for end in "01":
         approvals.decide("ab" * 31 + "0" + end, "approved")
-    with pytest.raises(UsageError, match="2 experiments start with abababab"):
-        approvals.decide("abababab", "withdrawn")
+    with pytest.raises(UsageError, match="2 experiments start with abababababababab"):
+        approvals.decide("ab" * 8, "withdrawn")
 
 
 @pytest.mark.parametrize("policy", [Policy(), AUTO], ids=["ask", "auto"])
@@ -85,7 +87,7 @@ def test_withdrawing_ends_a_run_at_its_next_question(site: Path, policy: Policy)
     call("approve", DIGEST, "--site", site)
     session = accept(make_site(site, policy))
     session.train(start(session), 1)
-    call("withdraw", DIGEST[:8], "--site", site)
+    call("withdraw", DIGEST[:16], "--site", site)
     with pytest.raises(PolicyRefusal, match="has withdrawn from this run"):
         session.check()
     with pytest.raises(PolicyRefusal, match="has withdrawn from this run"):
@@ -99,7 +101,7 @@ def test_a_client_learns_once_that_its_run_was_approved(tmp_path: Path) -> None:
     with pytest.raises(PolicyRefusal):
         running.demand(DIGEST, lambda: "page", ask=True)
     assert not running.approved_meanwhile()
-    Approvals(tmp_path).decide(DIGEST[:8], "approved")
+    Approvals(tmp_path).decide(DIGEST[:16], "approved")
     assert running.approved_meanwhile()
     assert not running.approved_meanwhile()
     running.demand(DIGEST, lambda: "page", ask=True)

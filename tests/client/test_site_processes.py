@@ -62,7 +62,7 @@ def test_a_run_waits_for_approval_and_is_then_accounted_for(federation: Federati
         running["a"].says(f"experiment test, digest {digest}")
         assert "pending" in client("approve", "--site", folder)
         assert list((folder / "ledger").glob("budget*")) == []
-        client("approve", digest[:8], "--site", folder)
+        client("approve", digest[:16], "--site", folder)
         running["a"].says("a run was approved: connecting anew")
         server.ends_with(0)
         assert digest in server.output()
@@ -76,7 +76,7 @@ def test_a_run_waits_for_approval_and_is_then_accounted_for(federation: Federati
     page = client("ledger", "explain", "test", "--site", folder)
     assert "Weights left in 1 rounds" in page
     assert "1 x waits for approval at the site" in page
-    assert f"run test {digest[:12]}: 1 rounds, no privacy, no bound" in client(
+    assert f"run test {digest[:16]}: 1 rounds, no privacy, no bound" in client(
         "ledger", "--site", folder
     )
     path = folder / "ledger" / "outbound.jsonl"
