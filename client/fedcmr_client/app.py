@@ -12,6 +12,7 @@ from fedcmr.errors import DataError
 from fedcmr.federation import messages as wire
 from fedcmr.survey.sums import survey
 from fedcmr.types import FloatArray
+from fedcmr_client.approval import SHORTEST_PREFIX
 from fedcmr_client.gate import Site
 from fedcmr_client.scorer import Scorer, read_edges, read_line
 from fedcmr_client.session import Session, open_session
@@ -47,7 +48,7 @@ def client_app(site: Site, open_dataset: Callable[[], Dataset]) -> ClientApp:
         log.info(
             "accepted experiment %s (%s): %d studies to train on, %d to validate, %d to test",
             session.experiment.name,
-            session.run[:12],
+            session.run[:SHORTEST_PREFIX],
             cohort.train,
             cohort.validation,
             cohort.test,
@@ -59,6 +60,7 @@ def client_app(site: Site, open_dataset: Callable[[], Dataset]) -> ClientApp:
         session, _ = opened(message)
         withheld = site.policy.withheld_strata
         sums = survey(session.dataset, session.task, withheld=withheld)
+        session.check()
         return _answer(message, wire.SURVEY, sums.to_json())
 
     @app.train()
@@ -68,6 +70,7 @@ def client_app(site: Site, open_dataset: Callable[[], Dataset]) -> ClientApp:
             raise DataError("the coordinator asked for a round that is no number")
         session, _ = opened(message)
         done = session.train(_weights(message), number)
+        session.check()  # a withdrawal while the round was trained keeps its update here
         metrics = MetricRecord(
             {
                 wire.EXAMPLES: done.result.examples,
@@ -89,7 +92,7 @@ def client_app(site: Site, open_dataset: Callable[[], Dataset]) -> ClientApp:
         if split is None:
             raise DataError(f"the coordinator asked for split {str(config[wire.SPLIT])[:20]!r}")
         edges = read_edges(str(config[wire.EDGES])) if wire.EDGES in config else None
-        _, scorer = opened(message)
+        session, scorer = opened(message)
         weights = _weights(message)
         if wire.CALIBRATE in config:
             line = read_line(str(config[wire.CALIBRATE]))
@@ -98,6 +101,7 @@ def client_app(site: Site, open_dataset: Callable[[], Dataset]) -> ClientApp:
             text = scorer.compare(weights, _weights(message, wire.OTHER), split, edges).to_json()
         else:
             text = scorer.evaluate(weights, split, edges).to_json()
+        session.check()
         return _answer(message, wire.SUMS, text)
 
     return app

@@ -7,7 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from fedcmr_client import scorer as scorer_module
+from fedcmr_client import session as session_module
 from fedcmr_client.app import client_app
+from fedcmr_client.approval import Approvals
 from fedcmr_client.outbox import outgoing
 from fedcmr_client.settings import SiteFolder
 from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Error, Message, RecordDict
@@ -197,3 +200,28 @@ def test_a_round_that_the_ledger_could_not_name_is_not_trained(tmp_path: Path, n
     reply, error = ask(folder, question("train", DECENT, weights, round=number))
     assert reply is None
     assert isinstance(error, DataError)
+
+
+@pytest.mark.parametrize(("kind", "work"), [("train", "train_round"), ("evaluate", "score")])
+def test_what_was_computed_while_the_site_withdrew_does_not_leave(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, work: str
+) -> None:
+    folder = make_site(tmp_path, Policy(approval="auto"))
+    module = session_module if kind == "train" else scorer_module
+    real, approvals = getattr(module, work), Approvals(folder.approvals)
+
+    def withdrawn_meanwhile(*args: Any, **options: Any) -> Any:
+        done = real(*args, **options)
+        approvals.decide(DECENT.digest(), "withdrawn")
+        return done
+
+    monkeypatch.setattr(module, work, withdrawn_meanwhile)
+    weights = np.zeros(Layout(build(DECENT.model, DECENT.preprocessing).state_dict()).size, "f4")
+    message = question(kind, DECENT, weights, round=1, split="test")
+    reply, error = ask(folder, message)
+    assert reply is None
+    assert isinstance(error, PolicyRefusal)
+    assert error.what == "the site has withdrawn from this run"
+    monkeypatch.undo()
+    approvals.decide(DECENT.digest(), "approved")
+    assert ask(folder, message)[0] is not None
