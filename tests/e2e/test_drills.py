@@ -22,7 +22,3 @@ def test_every_site_is_accounted_for() -> None:
 
 def test_a_hostile_site_is_named_and_costs_little() -> None:
     call("fedcmr", "drill", "poison", "--data", "noise", "--attack", "sign_flip")
-
-
-def test_nothing_grows() -> None:
-    call("fedcmr", "drill", "soak", "--sites", 2, "--rounds", 20)
