@@ -5,10 +5,18 @@ from collections.abc import Iterator
 import yaml
 
 from fedcmr.config import Experiment
+from fedcmr.evaluation.sums import MOST_BINS
 from fedcmr.federation.cohort import Cohort
 from fedcmr.privacy.policy import Policy
 from fedcmr_client.approval import SHORTEST_PREFIX
 from fedcmr_client.gate import Gate
+from fedcmr_client.limits import (
+    CALIBRATIONS,
+    COMPARISONS,
+    EVALUATIONS_PER_ROUND,
+    FINAL_EVALUATIONS,
+    MEMBERSHIP_EVALUATIONS,
+)
 
 
 def proposal(
@@ -26,7 +34,7 @@ def proposal(
     lines = [
         f"experiment {experiment.name}, digest {experiment.digest()}",
         "what would leave this site:",
-        *_leaves(experiment, cohort, parameters),
+        *_leaves(experiment, policy, cohort, parameters),
         "what would be spent:",
         *_spends(experiment, gate, policy),
         "to take part:  fedcmr-client approve " + experiment.digest()[:SHORTEST_PREFIX],
@@ -37,20 +45,49 @@ def proposal(
     return "\n".join([*lines, *(f"  {line}" for line in whole.splitlines())])
 
 
-def _leaves(experiment: Experiment, cohort: Cohort, parameters: int) -> Iterator[str]:
+def _leaves(
+    experiment: Experiment, policy: Policy, cohort: Cohort, parameters: int
+) -> Iterator[str]:
+    rounds, bins = experiment.federation.rounds, policy.most_bins or MOST_BINS
+    private = experiment.privacy.private
     yield (
-        f"  on every connection: that you hold {cohort.train} labelled studies to train on,"
-        f" {cohort.validation} to validate, {cohort.test} to test"
+        f"  on every connection: that you hold {cohort.train} labelled"
+        f" {'patients' if private else 'studies'} to train on, {cohort.validation} studies to"
+        f" validate, {cohort.test} to test; whether any is synthetic; your role; whether a release"
+        " may print your own results"
     )
     if cohort.train:
         yield (
-            f"  in each of {experiment.federation.rounds} rounds: {parameters} weights"
+            f"  in each of {rounds} rounds: {parameters} weights"
             f" ({4 * parameters / 1e6:.2f} MB), studies, steps, mean loss, seconds"
+            + (", epsilon spent" if private else "")
         )
     yield (
-        f"  in each of {experiment.federation.rounds} rounds and at the end: per class, overall and"
-        " by group, a histogram of the scores of your validation or test studies, about 0.1 MB"
+        "  of your validation and of your test studies, each at most"
+        f" {EVALUATIONS_PER_ROUND * rounds + FINAL_EVALUATIONS} times: per class, overall and by"
+        f" group, a histogram of the scores in at most {bins} bins; sums of loss and squared error"
     )
+    if not private:
+        yield (
+            f"  of your TRAINING studies, at most {MEMBERSHIP_EVALUATIONS} times: the same, to tell"
+            " how well the model gives away who was trained on"
+        )
+    yield (
+        f"  of your validation and of your test studies, each at most {COMPARISONS} times: per"
+        f" class, a joint histogram of the scores of two models, at most {bins - 1} edges: few"
+        " studies or one in a cell"
+    )
+    yield (
+        f"  of your validation and of your test studies, each at most {CALIBRATIONS} times: the"
+        " number of studies and sums over their scores, to fit a calibration line"
+    )
+    yield (
+        "  whenever a survey is asked for: how many patients and studies, by class, split, scanner,"
+        " sex, age band, aetiology and quality flag; histograms of image measures and intensity"
+    )
+    if policy.withheld_strata:
+        yield f"  never broken down by: {', '.join(policy.withheld_strata)}"
+    yield "  whenever you refuse: one sentence why, without paths or patients"
 
 
 def _spends(experiment: Experiment, gate: Gate, policy: Policy) -> Iterator[str]:

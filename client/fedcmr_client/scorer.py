@@ -6,29 +6,21 @@ import json
 import numpy as np
 
 from fedcmr.errors import DataError, PolicyRefusal
-from fedcmr.evaluation.calibration import MOST_STEPS, CalibrationSums, calibration_sums
+from fedcmr.evaluation.calibration import CalibrationSums, calibration_sums
 from fedcmr.evaluation.edges import Edges, standard_edges
 from fedcmr.evaluation.joint import JointSums, collect_joint
 from fedcmr.evaluation.strata import levels
 from fedcmr.evaluation.sums import MOST_BINS, EvaluationSums, collect
 from fedcmr.training.scoring import Scores, score
 from fedcmr.types import FloatArray, Split
+from fedcmr_client.limits import (
+    CALIBRATIONS,
+    COMPARISONS,
+    EVALUATIONS_PER_ROUND,
+    FINAL_EVALUATIONS,
+    MEMBERSHIP_EVALUATIONS,
+)
 from fedcmr_client.session import Session
-
-EVALUATIONS_PER_ROUND = 2
-"""One, and one more for rounds that are repeated after a fault."""
-
-FINAL_EVALUATIONS = 16
-"""At the end: the released weights, a pass with finer edges."""
-
-COMPARISONS = 16
-"""With other weights, on the same studies."""
-
-CALIBRATIONS = 2 * MOST_STEPS
-"""Twice, as for rounds."""
-
-MEMBERSHIP_EVALUATIONS = 2
-"""Of the training studies: what tells apart who was trained on."""
 
 
 class Scorer:

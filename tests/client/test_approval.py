@@ -37,13 +37,34 @@ def test_a_run_is_shown_and_waits_until_it_is_approved(site: Path) -> None:
     page = call("approve", "--site", site)
     assert f"experiment test, digest {DIGEST}" in page
     assert "in each of 2 rounds: " in page
-    assert "4 labelled studies to train on, 2 to validate, 3 to test" in page
+    assert "4 labelled studies to train on, 2 studies to validate, 3 to test" in page
     assert "no differential privacy: nothing bounds" in page
     assert "name: t_cnn" in page
     assert f"approved {DIGEST}" in call("approve", DIGEST[:16].upper(), "--site", site)
     assert accept(folder).run == DIGEST
     assert call("approve", "--site", site) == "no run waits for approval\n"
     assert call("approve", "--list", "--site", site).startswith("approved 2")
+
+
+def test_the_page_names_all_that_may_leave_and_how_often(site: Path) -> None:
+    policy = Policy(most_bins=16, withheld_strata=("sex",))
+    for experiment in (EXPERIMENT, PRIVATE):
+        with pytest.raises(PolicyRefusal):
+            accept(make_site(site, policy), experiment)
+    pages = {known.digest: known.page for known in Approvals(site / "approvals").all()}
+    for page in pages.values():
+        assert "each at most 20 times: per class, overall and by group, a histogram" in page
+        assert "at most 16 bins" in page
+        assert "each at most 16 times: per class, a joint histogram" in page
+        assert "at most 15 edges" in page
+        assert "each at most 40 times: the number of studies and sums" in page
+        assert "whenever a survey is asked for: " in page
+        assert "never broken down by: sex" in page
+        assert "whenever you refuse: " in page
+    assert "of your TRAINING studies, at most 2 times" in pages[DIGEST]
+    assert "TRAINING" not in pages[PRIVATE.digest()]
+    assert "4 labelled patients to train on" in pages[PRIVATE.digest()]
+    assert "epsilon spent" in pages[PRIVATE.digest()]
 
 
 def test_the_page_says_what_a_private_run_would_spend(site: Path) -> None:

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from fedcmr_client import scorer as scorer_module
 from fedcmr_client.app import client_app
+from fedcmr_client.limits import CALIBRATIONS, COMPARISONS
 from fedcmr_client.outbox import kind_of
-from fedcmr_client.scorer import CALIBRATIONS, COMPARISONS, Scorer, read_edges, read_line
+from fedcmr_client.scorer import Scorer, read_edges, read_line
 from fedcmr_client.session import Session
 from flwr.app import Array, Context, Message, RecordDict
 from site_files import AUTO, PRIVATE, SPLITS, accept, make_site, opened, question, start
