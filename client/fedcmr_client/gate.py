@@ -10,14 +10,14 @@ from functools import cached_property
 
 from fedcmr.config import Experiment
 from fedcmr.data.store import Dataset
-from fedcmr.errors import PolicyRefusal
+from fedcmr.errors import DataError, PolicyRefusal
 from fedcmr.privacy.accounting import Spending, epsilon
 from fedcmr.privacy.budget import BudgetLedger, Limit, PatientSet
 from fedcmr.privacy.dp_sgd import DpSgd, dp_sgd
 from fedcmr.privacy.outbound import OutboundLedger
 from fedcmr.privacy.policy import Policy
 from fedcmr.tasks.task import Task
-from fedcmr_client.approval import Approvals
+from fedcmr_client.approval import SHORTEST_PREFIX, Approvals
 from fedcmr_client.round_store import RoundStore
 from fedcmr_client.settings import Role, SiteFolder
 
@@ -41,14 +41,23 @@ def site_of(folder: SiteFolder) -> Site:
     """Open the ledgers of a site's folder.
 
     Raises:
-        DataError: a ledger is damaged.
+        DataError: a ledger is damaged, or the budget lacks the charge for an update that left.
     """
+    budget, outbound = BudgetLedger(folder.budget), OutboundLedger(folder.outbound)
+    charged = {(charge.run, charge.round) for charge in budget.budget.charges}
+    if missing := sorted(outbound.private_rounds - charged):
+        raise DataError(
+            f"no charge for {len(missing)} private rounds that left, first round {missing[0][1]}"
+            f" of run {missing[0][0][:SHORTEST_PREFIX]}",
+            where=str(folder.budget),
+            fix="restore both ledgers from the newest backup; an older budget is no fresh one",
+        )
     return Site(
         folder.settings.policy,
         folder.settings.role,
         Approvals(folder.approvals),
-        BudgetLedger(folder.budget),
-        OutboundLedger(folder.outbound),
+        budget,
+        outbound,
         RoundStore(folder.round),
     )
 

@@ -52,6 +52,8 @@ class OutboundLedger:
 
     def __init__(self, path: Path) -> None:
         self._sent: defaultdict[tuple[str, str, str | None], set[str]] = defaultdict(set)
+        self.private_rounds: set[tuple[str, int]] = set()
+        """Run and round of the updates with an epsilon that have left, ever."""
         self._chain = Chain(path, self._count)
 
     def write(self, message: Outgoing) -> None:
@@ -87,6 +89,8 @@ class OutboundLedger:
 
     def _count(self, entry: Entry) -> None:
         self._sent[entry["run"], entry["kind"], entry["split"]].add(entry["digest"])
+        if entry["kind"] == "train" and entry["epsilon"] is not None:
+            self.private_rounds.add((entry["run"], entry["round"]))
 
 
 def _tensor(name: str, array: NDArray[Any]) -> dict[str, object]:

@@ -3,7 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fedcmr_client import session as session_module
-from fedcmr_client.scorer import EVALUATIONS_PER_ROUND, FINAL_EVALUATIONS, Scorer
+from fedcmr_client.limits import EVALUATIONS_PER_ROUND, FINAL_EVALUATIONS
+from fedcmr_client.scorer import Scorer
 from fedcmr_client.session import Session, open_session
 from site_files import AUTO, EXPERIMENT, PRIVATE, SPLITS, accept, make_site, opened, start
 
@@ -176,6 +177,24 @@ def test_a_private_round_is_paid_for_before_it_trains_and_once(
     assert len(again.site.budget.budget.charges) == 1
     assert done.epsilon == again.gate.spent()
     assert again.cohort().train == SPLITS["train"]
+
+
+def test_an_older_budget_beside_a_newer_outbound_ledger_is_refused_at_the_start(
+    tmp_path: Path,
+) -> None:
+    folder = make_site(tmp_path)
+    session = accept(folder, PRIVATE)
+    session.gate.pay(1)
+    old = {path: path.read_bytes() for path in folder.budget.parent.glob("budget.*")}
+    session.gate.pay(2)
+    for number in (1, 2):
+        left = Outgoing(session.run, "private", "train", 1, round=number, epsilon=1.0)
+        session.site.outbound.write(left)
+    opened(folder)
+    for path, content in old.items():
+        path.write_bytes(content)
+    with pytest.raises(DataError, match=r"no charge for 1 private rounds that left, first round 2"):
+        opened(folder)
 
 
 def test_a_run_that_the_budget_does_not_cover_is_refused_before_it_trains(
