@@ -28,8 +28,8 @@ class Exchange:
     is_enough: Callable[[], bool]
     """Whether the replies so far suffice."""
     deadline_s: float
-    """For how long a site that was asked is waited for, from when so many were asked that it can
-    be enough."""
+    """For how long sites that were asked are waited for, from when the last one was asked for the
+    first time while it was not enough."""
     patience_s: float
     """For how long sites that are not there are waited for."""
     holds: bool = True
@@ -38,6 +38,7 @@ class Exchange:
     """Called at every look; told whether it is not enough and nobody is awaited."""
     answered: dict[str, int] = field(default_factory=dict)
     """Site to the connection over which it has answered."""
+    _asked: set[str] = field(default_factory=set)
     _pending: dict[str, Sent] = field(default_factory=dict)
     _start: float = 0.0
     _idle_since: float | None = None
@@ -81,15 +82,17 @@ class Exchange:
         link, enrolled = self.sites.link, self.sites.enrolled()
         for name, sent in [*self._pending.items()]:
             # A site that came back has lost the message; it is asked again once it has accepted.
-            if name not in enrolled or link.connection(name) != sent.connection:
+            if name not in enrolled or self.sites.has_come_back(name, sent.connection):
                 link.forget(self._pending.pop(name))
         for name in self.sites.ready():
             is_new = self.answered.get(name) != link.connection(name)
             if is_new and name not in self._pending and self.wanted(name):
                 self._pending[name] = link.send(name, self.parcel, self.kind, ttl_s=YEAR_S)
                 self.sites.doing[name] = self.kind
-                if not self.is_enough():
+                # A site that comes back again and again must not keep the round open for ever.
+                if name not in self._asked and not self.is_enough():
                     self._start = time.monotonic()
+                self._asked.add(name)
 
     def _is_over(self) -> bool:
         now, online = time.monotonic(), self.sites.online()

@@ -5,10 +5,10 @@ What is used of Flower beyond its public names is held by tests/server/test_flow
 
 import logging
 import threading
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -86,17 +86,18 @@ class FleetLink:
         self.states.state_instance = self._state
         self._names: dict[int, str] = {}
         self._nodes: dict[str, int] = {}
-        self._connections: Counter[int] = Counter()
+        self._connections: dict[int, int] = {}
+        self._connection_numbers = count(1)
         self.withdrawn: dict[str, str] = {}
         """Site that may no longer connect, to the reason."""
 
     def connected(self, node: int) -> None:
         """Note that a site has connected, perhaps again after a crash."""
-        self._connections[node] += 1
+        self._connections[node] = next(self._connection_numbers)
 
     def connection(self, name: str) -> int:
-        """Return how often a site has connected: another number means a new connection."""
-        return self._connections[self._nodes[name]]
+        """Return the number of a site's connection, 0 before the first; no two are the same."""
+        return self._connections.get(self._nodes[name], 0)
 
     def admit(self, name: str, public_key: bytes) -> None:
         """Let the holder of an OpenSSH key connect; admitting twice changes nothing.

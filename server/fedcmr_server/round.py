@@ -94,7 +94,8 @@ class Round:
 
     def _is_met(self) -> bool:
         bearable = self.experiment.federation.byzantine or 0
-        return self.quorum.is_met(self.spool.contributed, min(len(self.set_aside), bearable))
+        set_aside = self.set_aside & {*self.quorum.expected()}  # who was withdrawn is not needed
+        return self.quorum.is_met(self.spool.contributed, min(len(set_aside), bearable))
 
     def _take(self, name: str, reply: Reply) -> None:
         try:

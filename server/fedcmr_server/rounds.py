@@ -86,6 +86,7 @@ class Rounds:
             wire.CONTRACT: contract(experiment).canonical_json(),
         }
         self.sites = Sites(link, admit, config, self.state.cohorts, self.state.refused)
+        self.sites.is_closed = not experiment.federation.late_join and bool(self.state.rounds)
         self.quorum = Quorum(experiment.federation.quorum, self.sites, excluded)
         self.board = Board(folder / "status.json", experiment, self.sites)
         self.evaluation = Evaluation(experiment, self.sites, self.board, excluded)
@@ -125,7 +126,6 @@ class Rounds:
 
     def _train_round(self, number: int) -> None:
         start = time.monotonic()
-        self.sites.is_closed = not self.experiment.federation.late_join and number > 1
         current = Round(
             number,
             self.experiment,
@@ -154,6 +154,7 @@ class Rounds:
             arrays[f"{STRATEGY}{name}-{number}.npy"] = values
         self._save({"rounds": (*self.state.rounds, record)}, arrays)
         current.spool.remove()
+        self.sites.is_closed = not self.experiment.federation.late_join
 
     def _validate(self) -> None:
         """Let the sites judge the merged weights of the last round."""

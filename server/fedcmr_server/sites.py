@@ -22,6 +22,9 @@ log = logging.getLogger("fedcmr")
 HANDSHAKE_S = 120.0
 """A round does not wait longer for the handshake of a site that is not needed for the quorum."""
 
+RETURN_S = 60.0
+"""After a restart of the coordinator sites come back in turn, within half a minute."""
+
 YEAR_S = 365 * 86_400.0
 """A reply counts as long as anybody waits for it."""
 
@@ -50,6 +53,8 @@ class Sites:
         self._config = dict(config)
         self.cohorts = dict(cohorts)
         self.refused = dict(refused)
+        self._returning = set(cohorts)
+        self._opened = time.monotonic()
         self.is_closed = False
         """No site that is not known by now may join."""
         self._greetings: dict[str, tuple[Sent, float]] = {}
@@ -72,9 +77,15 @@ class Sites:
             name for name in self.online() if self._accepted.get(name) == self.link.connection(name)
         ]
 
+    def has_come_back(self, name: str, connection: int) -> bool:
+        """Tell whether a site was greeted over another connection than this one."""
+        return self._greeted[name] != connection
+
     def is_greeting(self) -> bool:
-        """Tell whether a site that is connected may accept in a moment."""
+        """Tell whether a site may accept in a moment: it is there, or about to come back."""
         online, now = self.online(), time.monotonic()
+        if now - self._opened < RETURN_S and self._returning & {*self.enrolled()}:
+            return True
         return any(
             name in online and now - since < HANDSHAKE_S
             for name, (_, since) in self._greetings.items()
@@ -88,6 +99,7 @@ class Sites:
             if self._greeted.get(name) != connection:
                 self._greet(name)
                 self._greeted[name] = connection
+                self._returning.discard(name)
         for name, (sent, _) in list(self._greetings.items()):
             reply = self.link.answer(sent)
             if reply is not None:
