@@ -30,7 +30,10 @@ def write(folder: Path, text: str) -> Path:
     [
         ("name: a\ntrainning: {}", "unknown key 'trainning'.*did you mean 'training'"),
         ("name: a\ntraining: {epoch: 3}", r"'training\.epoch'.*did you mean 'epochs'"),
-        ("name: a\nmodel: {zzz: 3}", r"unknown key 'model\.zzz'.*known keys: attention, axis_order"),
+        (
+            "name: a\nmodel: {zzz: 3}",
+            r"unknown key 'model\.zzz'.*known keys: attention, axis_order",
+        ),
         ("name: a\nmodel: {name: resnet}", r"model\.name: Input should be 's_cnn'"),
         ("name: a\ntraining: {seed: -1}", r"training\.seed: "),
         ("name: a\ntraining: {learning_rate: .nan}", r"training\.learning_rate: "),
