@@ -39,7 +39,8 @@ def ledger_command(
     if as_json:
         typer.echo(json.dumps(table))
         return
-    say(f"budget: {table['budget']} (delta {table['delta']:g}, {table['accountant']})")
+    budget = "none is set" if table["budget"] is None else f"epsilon {table['budget']:g}"
+    say(f"budget of a patient: {budget} (delta {table['delta']:g}, {table['accountant']})")
     for group in table["patient_sets"]:
         left = "" if group["left"] is None else f", left {group['left']:.3f}"
         say(

@@ -8,12 +8,12 @@ from fedcmr.errors import UsageError
 from fedcmr.privacy.chain import Entry, walk
 
 KINDS = {
-    "handshake": "how many labelled studies the site holds, no more",
+    "handshake": "how many labelled studies the site holds, its role, whether they are phantoms",
     "survey": "counts of studies by scanner, sex, age band and label",
     "train": "the network's weights after training here, and four or five numbers",
-    "evaluate": "histograms of scores: how many studies in which bin",
+    "evaluate": "histograms and sums of scores; each line of the ledger names the split",
     "compare": "histograms of pairs of scores, by two networks",
-    "calibrate": "seven sums over the scores of all studies",
+    "calibrate": "seven sums over the scores of the test studies",
     "refusal": "one sentence why the site did not answer",
 }
 
@@ -58,9 +58,10 @@ def _lines(digest: str, entries: list[Entry]) -> Iterator[str]:
         size = sum(entry["bytes"] for entry in entries if entry["kind"] == kind)
         yield f"- {number} x {kind}, {size} bytes: {KINDS[kind]}"
     yield ""
-    yield "No image, name, date or number of a patient is among them and no score is tied to a"
-    yield "case, but a histogram of a group of one study shows that study's score and label. The"
-    yield "lines of the ledger hold every word and number that left, but the weights' values."
+    yield "No image, name, date or number of a patient is among them, and no score has a name. But"
+    yield "where a bin or a group holds one study, its sums are that study's score and label; the"
+    yield "coordinator sees them before they are pooled. The lines of the ledger hold every"
+    yield "word and number that left, but the weights' values."
     yield from _weights([entry for entry in entries if entry["kind"] == "train"])
     yield from _said(entries)
 

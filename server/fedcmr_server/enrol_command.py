@@ -34,4 +34,5 @@ def enrol_command(
     last = expires.date() if expires else None
     enrol(open_server(state).sites, name, key, expires=last, again=again)
     until = f" until the end of {last} (UTC)" if last else ""
-    say(f"site {name} may connect{until}; to withdraw it: fedcmr-server revoke {name}")
+    withdraw = f"fedcmr-server revoke --state {state} {name}"
+    say(f"site {name} may connect{until}; to withdraw it: {withdraw}")

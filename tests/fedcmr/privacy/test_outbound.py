@@ -88,7 +88,7 @@ def test_a_run_is_explained_on_a_page(explained: Path, name: str) -> None:
     assert "epsilon 0.500 in this run" in page
     assert "- 1 x waits for approval at the site" in page
     assert "other" not in page
-    assert "a group of one study shows that study's score" in page
+    assert "holds one study, its sums are that study's score and label" in page
     assert "Numbers of patients and studies, times and histograms" in page
     assert len(page.splitlines()) < 50
 
