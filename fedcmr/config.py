@@ -37,13 +37,31 @@ class Preprocessing(Settings):
     """From a short-axis cine to the array that a network sees; part of every data set."""
 
     version: Literal[1] = 1
-    slices: int = Field(10, ge=1, le=32, description="slices kept, padded with zeros")
+    slices: int = Field(
+        10,
+        ge=1,
+        le=32,
+        description="slices kept, padded with zeros; 1: a sample is a slice, and all are kept",
+    )
     phases: int = Field(20, ge=2, le=64, description="frames over one RR interval")
     spacing_mm: float = Field(1.5, gt=0.2, le=5.0, description="in-plane spacing")
     size: int = Field(128, ge=16, le=512, multiple_of=16, description="side of the heart crop, px")
+    margin: Literal[0, 8] = Field(0, description="pixels stored beyond the crop, to crop at random")
     low_percentile: float = Field(1.0, ge=0, lt=50, description="intensity mapped to 0")
     high_percentile: float = Field(99.5, gt=50, le=100, description="intensity mapped to 1")
 
+    @property
+    def per_slice(self) -> bool:
+        """Whether a sample is a slice, not a study."""
+        return self.slices == 1
+
+    @property
+    def stored_side(self) -> int:
+        """Pixels along a side of what a data set holds."""
+        return self.size + self.margin
+
+
+TaskName: TypeAlias = Literal["scar", "mvo"]
 
 ModelName: TypeAlias = Literal[
     "s_cnn",
@@ -115,19 +133,37 @@ class ModelSettings(Settings):
 class TrainingSettings(Settings):
     """Local training; the same for a site's round and for a centralised run."""
 
-    optimizer: Literal["adam", "sgd"] = "adam"
+    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
     learning_rate: float = Field(1e-4, gt=0, le=1)
-    lr_decay: float = Field(0.0, ge=0, description="lr / (1 + lr_decay * global step)")
+    weight_decay: float = Field(0.0, ge=0, le=1, description="of adamw")
+    schedule: Literal["inverse_time", "polynomial"] = "inverse_time"
+    lr_decay: float = Field(0.0, ge=0, description="inverse_time: lr / (1 + lr_decay * step)")
+    warmup_steps: int = Field(0, ge=0, description="polynomial: global steps of linear rise")
+    total_steps: int | None = Field(None, ge=1, description="polynomial: global steps until 0")
     batch_size: int = Field(
-        64, ge=1, le=4096, description="studies per optimiser step, by accumulation"
+        64, ge=1, le=4096, description="samples per optimiser step, by accumulation"
     )
-    micro_batch: int = Field(4, ge=1, le=512, description="studies on the device at once")
+    micro_batch: int = Field(4, ge=1, le=512, description="samples on the device at once")
     local_epochs: int = Field(1, ge=1, le=100, description="epochs per federated round")
     epochs: int = Field(500, ge=1, description="epochs of a run without federation")
     patience: int = Field(70, ge=1, description="epochs without a better validation loss")
-    augment: Literal["none", "flip_rotate"] = "none"
+    augment: Literal["none", "flip_rotate", "mvo"] = "none"
+    map_weight: float = Field(0.05, ge=0, le=100, description="MVO: lambda of the coarse mask")
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     seed: int = Field(1964, ge=0, lt=2**32)
+
+    @model_validator(mode="after")
+    def _keys_belong_to_the_optimizer(self) -> Self:
+        if self.weight_decay and self.optimizer != "adamw":
+            raise ValueError(f"optimizer {self.optimizer} does not use weight_decay")
+        polynomial = self.schedule == "polynomial"
+        if polynomial != (self.total_steps is not None):
+            raise ValueError("total_steps belongs to schedule: polynomial; give both or neither")
+        if polynomial and self.lr_decay:
+            raise ValueError("lr_decay belongs to schedule: inverse_time")
+        if self.warmup_steps and self.warmup_steps >= (self.total_steps or 0):
+            raise ValueError("warmup_steps must be fewer than the total_steps of a polynomial")
+        return self
 
 
 Strategy = Literal[
@@ -263,13 +299,23 @@ class Experiment(Settings):
     """One run, one YAML file."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
-    task: Literal["scar"] = "scar"
+    task: TaskName = "scar"
     model: ModelSettings = ModelSettings()
     preprocessing: Preprocessing = Preprocessing()
     training: TrainingSettings = TrainingSettings()
     federation: FederationSettings = FederationSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
     privacy: PrivacySettings = PrivacySettings()
+
+    @model_validator(mode="after")
+    def _preprocessing_is_of_the_task(self) -> Self:
+        if self.preprocessing.per_slice != (self.task == "mvo"):
+            raise ValueError("preprocessing.slices is 1 for the task mvo, and only there")
+        if (self.training.augment == "mvo") != (self.preprocessing.margin > 0):
+            raise ValueError("training.augment: mvo crops at random: set preprocessing.margin to 8")
+        if self.training.augment == "flip_rotate" and self.task == "mvo":
+            raise ValueError("training.augment: flip_rotate does not turn masks; choose mvo")
+        return self
 
     @model_validator(mode="after")
     def _private_weights_depend_on_noisy_steps_alone(self) -> Self:

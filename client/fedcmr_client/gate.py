@@ -69,7 +69,7 @@ class Gate:
         self._site = site
         self._experiment = experiment
         self._digest = experiment.digest()
-        labelled = [record for record in dataset.records if task.label(record) is not None]
+        labelled = task.labelled(dataset.records)
         trained = {record.patient for record in labelled if record.split == "train"}
         if site.role == "validate":
             trained = set()

@@ -44,11 +44,10 @@ class Session:
         self.run = self.experiment.digest()
 
     def cohort(self) -> Cohort:
-        """Count the labelled studies; patients to train on, under differential privacy."""
+        """Count the labelled samples; patients to train on, under differential privacy."""
 
         def count(split: Split) -> int:
-            records = self.dataset.subset(split)
-            return sum(self.task.label(record) is not None for record in records)
+            return self.task.samples(self.dataset.subset(split))
 
         trained = self.gate.patients.members
         by_patient = self.experiment.privacy.private or not trained
@@ -103,7 +102,7 @@ class Session:
         finished = self._trained(weights, round_number)
         store.finish(fingerprint, self.run, finished)
         log.info(
-            "round %d: trained %d steps on %d studies in %.1f s, loss %.4f",
+            "round %d: trained %d steps on %d samples in %.1f s, loss %.4f",
             round_number,
             finished.result.steps,
             finished.result.examples,

@@ -66,7 +66,7 @@ def audit(
         ConfigurationError: the experiment's epsilon does not fit the site.
     """
     named = task(experiment.task)
-    labelled = tuple(record for record in dataset.records if named.label(record) is not None)
+    labelled = named.labelled(dataset.records)
     members = sorted({record.patient for record in labelled if record.split == "train"})
     others = sorted({record.patient for record in labelled} - set(members))
     if min(len(members), len(others)) < LEAST_PATIENTS:

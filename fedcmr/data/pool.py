@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fedcmr.data.record import StudyRecord
 from fedcmr.data.store import Counts, Dataset
 from fedcmr.errors import DataError
-from fedcmr.types import StoredCine
+from fedcmr.types import StoredCine, StoredMask
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,14 @@ class PooledDataset(Dataset):
             DataError: the array file is missing, damaged or of another shape.
         """
         return self.parts[record.study].load(record)
+
+    def load_mask(self, record: StudyRecord) -> StoredMask:
+        """Return the mask of one study, read-only and mapped from disk: (Z, Y, X) uint8.
+
+        Raises:
+            DataError: as for `load`, or the study has no mask.
+        """
+        return self.parts[record.study].load_mask(record)
 
     def digest(self) -> str:
         """Return one sha256 for the content of all parts, whatever their order."""
@@ -79,5 +87,10 @@ def pool(datasets: Sequence[Dataset]) -> Dataset:
             )
         ),
         array_sha256={study: part.array_sha256[study] for study, part in sorted(parts.items())},
+        mask_sha256={
+            study: part.mask_sha256[study]
+            for study, part in sorted(parts.items())
+            if study in part.mask_sha256
+        },
         parts=parts,
     )

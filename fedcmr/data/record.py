@@ -48,11 +48,15 @@ class StudyRecord:
     """Median RR interval."""
     flags: tuple[str, ...]
     """Codes of quality findings, sorted."""
+    mvo_slices: tuple[int | None, ...] = ()
+    """Of each stored slice, 0 or 1 by its whole mask, None without one; () in a data set of
+    studies."""
 
     def to_row(self) -> dict[str, str]:
         """Return the cells of one line of index.csv."""
         cells = {name: "" if value is None else str(value) for name, value in asdict(self).items()}
-        return cells | {"flags": " ".join(self.flags)}
+        slices = " ".join("." if value is None else str(value) for value in self.mvo_slices)
+        return cells | {"flags": " ".join(self.flags), "mvo_slices": slices}
 
 
 COLUMNS = tuple(field.name for field in fields(StudyRecord))
@@ -84,6 +88,7 @@ def parse_row(row: Mapping[str, str], *, where: str) -> StudyRecord:
             slice_distance_mm=float(row["slice_distance_mm"]),
             rr_ms=float(row["rr_ms"]),
             flags=tuple(row["flags"].split()),
+            mvo_slices=tuple(_label(cell.replace(".", "")) for cell in row["mvo_slices"].split()),
         )
     except (KeyError, ValueError, StopIteration):
         raise DataError(

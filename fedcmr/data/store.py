@@ -11,7 +11,8 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from types import MappingProxyType
+from typing import Any, Literal
 
 import numpy as np
 import yaml
@@ -19,12 +20,13 @@ import yaml
 from fedcmr.config import Preprocessing, Settings, load_settings
 from fedcmr.data.record import COLUMNS, StudyRecord, parse_row
 from fedcmr.errors import DataError
-from fedcmr.types import Split, StoredCine
+from fedcmr.types import Split, StoredCine, StoredMask
 
 MANIFEST = "dataset.yaml"
 INDEX = "index.csv"
 EXCLUSIONS = "exclusions.csv"
 STUDIES = "studies"
+ARRAY, MASK = ".npy", ".mask.npy"
 PARTIAL = ".partial"
 """Ending of a file that is being written; one that a kill left behind is written over."""
 EXCLUSION_COLUMNS = ("scope", "code", "reason", "study", "files", "frames", "locator")
@@ -64,6 +66,8 @@ class Dataset:
     """Sorted by study."""
     array_sha256: Mapping[str, str]
     """Study to the sha256 of its array file."""
+    mask_sha256: Mapping[str, str]
+    """The same of the masks, for studies that have one."""
 
     def load(self, record: StudyRecord) -> StoredCine:
         """Return the cine of one study, read-only and mapped from disk: (Z, T, Y, X) uint16.
@@ -71,23 +75,23 @@ class Dataset:
         Raises:
             DataError: the array file is missing, damaged or of another shape.
         """
-        path = self.path / STUDIES / f"{record.study}.npy"
         settings = self.manifest.preprocessing
-        shape = (settings.slices, settings.phases, settings.size, settings.size)
-        try:
-            # Unlike np.load this opens nothing but an array: no archive, no pickle.
-            array: StoredCine = np.lib.format.open_memmap(path, mode="r")
-        except Exception:  # numpy reads the header as Python text and lets any error of it through
-            raise DataError(
-                "the array of a study cannot be read", where=str(path), fix="run ingest again"
-            ) from None
-        if array.shape != shape or array.dtype != np.uint16:
-            raise DataError(
-                f"the array is {array.dtype}{array.shape}, not uint16{shape}",
-                where=str(path),
-                fix="run ingest again",
-            )
+        slices = record.slices if settings.per_slice else settings.slices
+        side = settings.stored_side
+        path = self.path / STUDIES / f"{record.study}{ARRAY}"
+        array: StoredCine = _mapped(path, (slices, settings.phases, side, side), np.uint16)
         return array
+
+    def load_mask(self, record: StudyRecord) -> StoredMask:
+        """Return the mask of one study, read-only and mapped from disk: (Z, Y, X) uint8.
+
+        Raises:
+            DataError: as for `load`, or the study has no mask.
+        """
+        side = self.manifest.preprocessing.stored_side
+        path = self.path / STUDIES / f"{record.study}{MASK}"
+        mask: StoredMask = _mapped(path, (record.slices, side, side), np.uint8)
+        return mask
 
     def subset(self, split: Split) -> tuple[StudyRecord, ...]:
         """Return the records of one split, sorted by study."""
@@ -97,6 +101,23 @@ class Dataset:
         """Return one sha256 for manifest, index and, through the index, all arrays."""
         both = b"".join((self.path / name).read_bytes() for name in (MANIFEST, INDEX))
         return hashlib.sha256(both).hexdigest()
+
+
+def _mapped(path: Path, shape: tuple[int, ...], kind: type[np.generic]) -> Any:
+    try:
+        # Unlike np.load this opens nothing but an array: no archive, no pickle.
+        array = np.lib.format.open_memmap(path, mode="r")
+    except Exception:  # numpy reads the header as Python text and lets any error of it through
+        raise DataError(
+            "the array of a study cannot be read", where=str(path), fix="run ingest again"
+        ) from None
+    if array.shape != shape or array.dtype != kind:
+        raise DataError(
+            f"the array is {array.dtype}{array.shape}, not {np.dtype(kind)}{shape}",
+            where=str(path),
+            fix="run ingest again",
+        )
+    return array
 
 
 def open_dataset(path: Path) -> Dataset:
@@ -129,7 +150,8 @@ def open_dataset(path: Path) -> Dataset:
         parse_row(row, where=f"{index}, line {line}") for line, row in enumerate(rows, start=2)
     )
     checksums = {row["study"]: row.get("sha256") or "" for row in rows}
-    return Dataset(path, manifest, records, checksums)
+    masks = {row["study"]: row["mask_sha256"] for row in rows if row.get("mask_sha256")}
+    return Dataset(path, manifest, records, checksums, masks)
 
 
 def write_dataset(
@@ -140,14 +162,39 @@ def write_dataset(
     *,
     phantom: bool,
     exclusions: Sequence[Mapping[str, str]] = (),
+    masks: Mapping[str, StoredMask] = MappingProxyType({}),
 ) -> Dataset:
-    """Write a whole data set from memory: `arrays` maps study to (Z, T, Y, X) uint16."""
+    """Write a whole data set from memory.
+
+    Args:
+        path: of the data set.
+        records: of the studies.
+        arrays: study to (Z, T, Y, X) uint16.
+        preprocessing: that made the arrays.
+        phantom: whether any study is synthetic.
+        exclusions: lines of exclusions.csv.
+        masks: study to (Z, Y, X) uint8.
+    """
     records = tuple(records)
-    checksums = {
-        record.study: write_array(path / STUDIES / f"{record.study}.npy", arrays[record.study])
-        for record in records
-    }
-    finish_dataset(path, records, checksums, preprocessing, phantom=phantom, exclusions=exclusions)
+    checksums, of_masks = (
+        {
+            study: write_array(path / STUDIES / f"{study}{ending}", array)
+            for study, array in written.items()
+        }
+        for written, ending in (
+            ({record.study: arrays[record.study] for record in records}, ARRAY),
+            (masks, MASK),
+        )
+    )
+    finish_dataset(
+        path,
+        records,
+        checksums,
+        preprocessing,
+        phantom=phantom,
+        exclusions=exclusions,
+        mask_checksums=of_masks,
+    )
     return open_dataset(path)
 
 
@@ -160,6 +207,7 @@ def finish_dataset(
     phantom: bool,
     exclusions: Sequence[Mapping[str, str]],
     key_fingerprint: str = "",
+    mask_checksums: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
     """Write exclusions, index and, last, the manifest; the arrays must be in place already."""
     ordered = sorted(records, key=lambda record: record.study)
@@ -179,9 +227,16 @@ def finish_dataset(
         phantom=phantom,
         key_fingerprint=key_fingerprint,
     )
-    index = [record.to_row() | {"sha256": checksums[record.study]} for record in ordered]
+    index = [
+        record.to_row()
+        | {
+            "sha256": checksums[record.study],
+            "mask_sha256": mask_checksums.get(record.study, ""),
+        }
+        for record in ordered
+    ]
     write_atomically(path / EXCLUSIONS, _csv(EXCLUSION_COLUMNS, exclusions))
-    write_atomically(path / INDEX, _csv((*COLUMNS, "sha256"), index))
+    write_atomically(path / INDEX, _csv((*COLUMNS, "sha256", "mask_sha256"), index))
     text = yaml.safe_dump(manifest.model_dump(mode="json"), sort_keys=False)
     write_atomically(path / MANIFEST, text.encode())
 

@@ -4,8 +4,13 @@ Exact on the pixel grid, so nothing is interpolated. Drawing and applying are se
 a number per study that a run can repeat.
 """
 
+from typing import TypeVar
+
+import numpy as np
 import torch
 from torch import Generator, Tensor
+
+Image = TypeVar("Image", Tensor, np.ndarray)
 
 POSES = 8
 """Four quarter turns, each with or without a flip."""
@@ -26,3 +31,9 @@ def apply_poses(cines: Tensor, poses: Tensor) -> Tensor:
 def _apply_pose(cine: Tensor, pose: int) -> Tensor:
     turned = torch.rot90(cine, pose % 4, (-2, -1))
     return turned.flip(-1) if pose >= POSES // 2 else turned
+
+
+def centre(images: Image, side: int) -> Image:
+    """Return the middle (..., side, side) of square images (..., n, n); n - side is even."""
+    margin = (images.shape[-1] - side) // 2
+    return images[..., margin : margin + side, margin : margin + side]

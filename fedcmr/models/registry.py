@@ -7,16 +7,15 @@ preprocessing states: a study of Z slices for scar, one slice (Z = 1) for MVO.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, TypeAlias, get_args
 
 import torch
 from torch import Tensor, nn
 
-from fedcmr.config import ModelName, ModelSettings, Preprocessing
+from fedcmr.config import ModelName, ModelSettings, Preprocessing, TaskName
 from fedcmr.errors import ConfigurationError
 
 Builder: TypeAlias = Callable[[ModelSettings, Preprocessing], nn.Module]
-TaskName: TypeAlias = Literal["scar", "mvo"]
 
 TRAINING_ONLY = "map_branch"
 """The submodule that training needs and a release does not carry."""

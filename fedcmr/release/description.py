@@ -6,7 +6,10 @@ from pydantic import Field
 
 from fedcmr.config import Experiment, Settings
 
-LABELS: dict[str, tuple[str, str]] = {"scar": ("no scar", "scar")}
+LABELS: dict[str, tuple[str, str]] = {
+    "scar": ("no scar", "scar"),
+    "mvo": ("no MVO", "MVO"),
+}
 """Task to the names of class 0 and class 1."""
 
 

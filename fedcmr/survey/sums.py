@@ -149,13 +149,12 @@ def survey(dataset: Dataset, task: Task, *, withheld: Collection[str] = ()) -> S
     Raises:
         DataError: an array file is missing or damaged.
     """
-    labels = {record.study: task.label(record) for record in dataset.records}
-    records = tuple(record for record in dataset.records if labels[record.study] is not None)
+    records = task.labelled(dataset.records)
     counts: dict[Key, tuple[int, int]] = {((), ()): (0, 0)}
     intensity = np.zeros(INTENSITY_BINS)
     for record in records:
         level = levels(record) | {"split": record.split} | dict.fromkeys(withheld, NOT_GIVEN)
-        label = labels[record.study] or 0
+        label = max(value for value in task.labels(record) if value is not None)
         for by in ((), *SURVEYED):
             key = (by, tuple(level[name] for name in by))
             positive, negative = counts.get(key, (0, 0))

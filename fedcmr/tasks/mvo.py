@@ -1,26 +1,26 @@
 """Is there microvascular obstruction in this slice? Yan et al., MICCAI: from the cine alone.
 
-A sample is a slice. In training a mask of the late-enhancement image is known: 0 background,
-1 infarct, 2 MVO, 3 myocardium.
+A sample is a slice. In training a mask of the late-enhancement image is known; the label of a slice
+is from that whole mask, since a crop may have lost the only pixel that makes the case.
 """
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from fedcmr.data.coarse_mask import coarse_mask
+from fedcmr.data.record import StudyRecord
+from fedcmr.tasks.scar import binary_cross_entropy, intensity
+from fedcmr.tasks.task import MapTask, Task
+from fedcmr.types import MaskLabel
 
-MVO = 2
-"""The label of obstruction in a mask."""
 MAP_WEIGHT = 0.05
 """Lambda of the paper."""
 
 
-def case_labels(masks: Tensor) -> Tensor:
-    """Return 1 where a mask `(B, Y, X)` has an MVO pixel, else 0; float32 `(B,)`.
-
-    Give it the whole mask: a crop may have lost the only pixel that makes the case.
-    """
-    return (masks == MVO).flatten(1).any(1).float()
+def mvo_labels(record: StudyRecord) -> tuple[int | None, ...]:
+    """Return 1 for each slice with MVO, 0 without, None without a mask."""
+    return record.mvo_slices
 
 
 def map_targets(masks: Tensor, grid: int) -> Tensor:
@@ -29,7 +29,7 @@ def map_targets(masks: Tensor, grid: int) -> Tensor:
     Raises:
         ValueError: not square, or a grid finer than the pixels.
     """
-    return coarse_mask(masks == MVO, grid)
+    return coarse_mask(masks == MaskLabel.MVO, grid)
 
 
 def map_loss(
@@ -59,3 +59,13 @@ def map_loss(
     entropy = F.binary_cross_entropy_with_logits(logits, labels, reduction="none")
     error = (maps - targets).square().mean((1, 2))
     return bce_weight * entropy + weight * error
+
+
+MVO_TASK = Task(
+    name="mvo",
+    labels=mvo_labels,
+    input=intensity,
+    loss=binary_cross_entropy,
+    score=torch.sigmoid,
+    map=MapTask(map_targets, map_loss),
+)

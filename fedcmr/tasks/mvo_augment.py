@@ -80,12 +80,6 @@ def augment(cines: Tensor, masks: Tensor, draws: Draws) -> tuple[Tensor, Tensor]
     return torch.stack([cine for cine, _ in pairs]), torch.stack([mask for _, mask in pairs])
 
 
-def centre(images: Tensor) -> Tensor:
-    """Return the middle `(..., n, n)` of `(..., n + MARGIN, n + MARGIN)`: without augmentation."""
-    half = MARGIN // 2
-    return images[..., half:-half, half:-half]
-
-
 def _augment_one(cine: Tensor, mask: Tensor, draw: Draws) -> tuple[Tensor, Tensor]:
     if draw.angle != 0:
         turned = rotate(mask[None].float(), float(draw.angle), "nearest")

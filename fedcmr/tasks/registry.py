@@ -1,12 +1,13 @@
 """Tasks by name."""
 
 from fedcmr.errors import ConfigurationError
+from fedcmr.tasks.mvo import MVO_TASK
 from fedcmr.tasks.scar import SCAR
 from fedcmr.tasks.task import Task
 
 __all__ = ["Task", "task"]
 
-_TASKS = {entry.name: entry for entry in (SCAR,)}
+_TASKS = {entry.name: entry for entry in (SCAR, MVO_TASK)}
 
 
 def task(name: str) -> Task:

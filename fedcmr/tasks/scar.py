@@ -9,9 +9,9 @@ from fedcmr.tasks.task import Task
 from fedcmr.types import STORED_MAX, StoredCine
 
 
-def scar_label(record: StudyRecord) -> int | None:
+def scar_label(record: StudyRecord) -> tuple[int | None]:
     """Return 1 with scar, 0 without, None when nobody looked."""
-    return record.scar
+    return (record.scar,)
 
 
 def intensity(stored: StoredCine | Tensor) -> Tensor:
@@ -21,13 +21,13 @@ def intensity(stored: StoredCine | Tensor) -> Tensor:
 
 
 def binary_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
-    """Return the cross entropy of each study, (B,), in nats."""
+    """Return the cross entropy of each sample, (B,), in nats."""
     return F.binary_cross_entropy_with_logits(logits, targets, reduction="none")
 
 
 SCAR = Task(
     name="scar",
-    label=scar_label,
+    labels=scar_label,
     input=intensity,
     loss=binary_cross_entropy,
     score=torch.sigmoid,

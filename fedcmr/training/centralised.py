@@ -79,9 +79,9 @@ def _run(
     fingerprint: str,
     limit: int,
 ) -> History:
-    samples = Samples(dataset, "train", task.label, world.device)
+    samples = Samples(dataset, "train", task.labels, world.device)
     for split in ("train", "validation"):
-        if all(task.label(record) is None for record in dataset.subset(split)):
+        if not task.samples(dataset.subset(split)):
             raise DataError(f"no labelled study in the {split} split", fix="add labels and ingest")
     trainer = Trainer(model, task, settings, world)
     run = RunState(trainer, fingerprint, world)

@@ -26,7 +26,7 @@ class RoundResult:
     """What a round did besides changing the weights."""
 
     examples: int
-    """The weight of this site in the average: labelled training studies, or, under differential
+    """The weight of this site in the average: labelled training samples, or, under differential
     privacy, patients with one."""
     steps: int
     """Optimiser steps."""
@@ -110,7 +110,7 @@ def _round(
     resume: Path | None,
     privacy: DpSgd | None,
 ) -> tuple[int, int, float]:
-    samples = Samples(dataset, "train", task.label, world.device)
+    samples = Samples(dataset, "train", task.labels, world.device)
     if len(samples) == 0:
         return 0, 0, 0.0
     examples = len(samples)

@@ -8,7 +8,6 @@ from torch import nn
 
 from fedcmr.config import TrainingSettings
 from fedcmr.data.samples import Samples
-from fedcmr.data.transforms import draw_poses
 from fedcmr.errors import ConfigurationError
 from fedcmr.privacy.dp_sgd import DpSgd, PrivateGradient, patient_groups, refuse_mixing
 from fedcmr.privacy.noise import Chance
@@ -77,19 +76,17 @@ class PrivateTrainer(Trainer):
         return self._world.share(drawn.nonzero().flatten()).tolist()
 
     def _add_gradients(self, samples: Samples, patients: list[torch.Tensor]) -> None:
-        poses = None
-        if self._settings.augment == "flip_rotate":
-            poses = torch.zeros(len(samples), dtype=torch.int64)
-        for studies in patients:
-            # Poses and dropout hang on nothing but the patient and the step: otherwise one patient
+        for mine in patients:
+            # Draws and dropout hang on nothing but the patient and the step: otherwise one patient
             # more would give all others new ones, and move the sum by more than one clip.
-            patient = samples.records[int(studies[0])].patient
+            patient = samples.records[int(mine[0])].patient
             torch.manual_seed(_own_seed(patient, self._settings.seed, self.step))
-            if poses is not None:
-                poses[studies] = draw_poses(len(studies), torch.default_generator)
-            for indices in studies.split(self._settings.micro_batch):
-                losses = self._losses(samples, indices, poses)
-                (losses.sum() / len(studies)).backward()
+            draws = self._draws(len(mine), torch.default_generator)
+            for places in torch.arange(len(mine)).split(self._settings.micro_batch):
+                losses = self._losses(
+                    samples, mine[places], None if draws is None else draws[places]
+                )
+                (losses.sum() / len(mine)).backward()
             self._gradient.take()
 
 

@@ -1,4 +1,4 @@
-"""Scores of a split: one forward pass over every labelled study."""
+"""Scores of a split: one forward pass over every labelled sample."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -15,12 +15,12 @@ from fedcmr.tasks.task import Task
 from fedcmr.training.device import visible_devices
 from fedcmr.types import DoubleArray, Split
 
-STUDIES_AT_ONCE = 4
+SAMPLES_AT_ONCE = 4
 
 
 @dataclass(frozen=True)
 class Scores:
-    """Results in the order of the data set; every array is (N,)."""
+    """Results of N samples in the order of the data set; every array is (N,)."""
 
     records: tuple[StudyRecord, ...]
     labels: NDArray[np.int64]
@@ -38,19 +38,19 @@ def score(
     *,
     device: torch.device | None = None,
 ) -> Scores:
-    """Score the labelled studies of a split, in fp32, on one device.
+    """Score the labelled samples of a split, in fp32, on one device.
 
     Raises:
         DataError: an array cannot be read.
     """
     device = visible_devices()[0] if device is None else device
     home = next(model.parameters()).device
-    samples = Samples(dataset, split, task.label, device)
+    samples = Samples(dataset, split, task.labels, device)
     scores: list[Any] = []
     losses: list[Any] = []
     model.to(device).eval()
     with torch.inference_mode():
-        for indices in torch.arange(len(samples)).split(STUDIES_AT_ONCE):
+        for indices in torch.arange(len(samples)).split(SAMPLES_AT_ONCE):
             if len(indices) == 0:  # an empty tensor splits into one empty part
                 break
             logits = model(task.input(samples.cines(indices)))

@@ -9,7 +9,8 @@ from torch import Generator, Tensor, nn
 
 from fedcmr.config import TrainingSettings
 from fedcmr.data.samples import Samples
-from fedcmr.data.transforms import apply_poses, draw_poses
+from fedcmr.models.registry import TRAINING_ONLY
+from fedcmr.tasks.augmentation import AUGMENTATIONS
 from fedcmr.tasks.task import Task
 from fedcmr.training.checkpoint import optimizer_tensors, restore_optimizer
 from fedcmr.training.device import choose_precision
@@ -47,6 +48,8 @@ class Trainer:
         self.step = step
         self.optimizer = make_optimizer(model.parameters(), settings)
         self._task = task
+        self._map = task.map if getattr(model, TRAINING_ONLY, None) is not None else None
+        self._augmentation = AUGMENTATIONS[settings.augment]
         self._settings = settings
         self._world = world
         self._precision = choose_precision(settings.precision, world.device)
@@ -62,10 +65,10 @@ class Trainer:
         self._batches = 0
         """Done in the epoch that has begun."""
         self._loss = self._nothing()
-        """Sum over the studies that this process has seen in that epoch."""
+        """Sum over the samples that this process has seen in that epoch."""
 
     def epoch(self, samples: Samples, after_step: Callable[[], None] = lambda: None) -> float:
-        """See every study once; return the mean loss (without the proximal term).
+        """See every sample once; return the mean loss (without the proximal term).
 
         An epoch that was interrupted, and brought back by `restore`, is seen to its end.
 
@@ -77,10 +80,11 @@ class Trainer:
             DataError: an array cannot be read.
         """
         self.model.train()
-        order, drawn = shuffled(len(samples), self._settings.seed, self.step - self._batches)
-        poses = drawn if self._settings.augment == "flip_rotate" else None
+        seed, first_step = self._settings.seed, self.step - self._batches
+        order, generator = shuffled(len(samples), seed, first_step)
+        draws = self._draws(len(samples), generator)
         for batch in order.split(self._settings.batch_size)[self._batches :]:
-            self._loss += self._accumulate(samples, batch, poses)
+            self._loss += self._accumulate(samples, batch, draws)
             self._update()
             self._batches += 1
             after_step()
@@ -124,29 +128,48 @@ class Trainer:
     def _nothing(self) -> Tensor:
         return torch.zeros((), dtype=torch.float64, device=self._world.device)
 
-    def _accumulate(self, samples: Samples, batch: Tensor, poses: Tensor | None) -> Tensor:
+    def _draws(self, count: int, generator: Generator) -> Any:
+        """Return draws for the augmentation of so many samples; None without."""
+        return self._augmentation.draw(count, generator) if self._augmentation else None
+
+    def _accumulate(self, samples: Samples, batch: Tensor, draws: Any) -> Tensor:
         """Add the gradient of the mean loss of `batch` and return this process' sum of losses."""
         total = self._nothing()
         for indices in self._world.share(batch).split(self._settings.micro_batch):
-            if len(indices) == 0:  # fewer studies in the batch than processes
+            if len(indices) == 0:  # fewer samples in the batch than processes
                 continue
-            losses = self._losses(samples, indices, poses)
+            of_these = None if draws is None else draws[indices]
+            losses = self._losses(samples, indices, of_these)
             self.scaler.scale(losses.sum() / len(batch)).backward()
             total += losses.detach().sum()
         return total
 
-    def _losses(self, samples: Samples, indices: Tensor, poses: Tensor | None) -> Tensor:
-        """Return the loss of each study at `indices` (B,): (B,) float32."""
-        x = self._task.input(samples.cines(indices))
-        if poses is not None:
-            x = apply_poses(x, poses[indices])
+    def _losses(self, samples: Samples, indices: Tensor, draws: Any) -> Tensor:
+        """Return the loss of each sample at `indices` (B,), given their draws: (B,) float32."""
+        x, masks = self._inputs(samples, indices, draws)
+        targets = samples.targets[indices.to(x.device)]
         with torch.autocast(
             x.device.type,
             self._precision.autocast,
             enabled=self._precision.autocast is not None,
         ):
-            logits = self.model(x)
-        return self._task.loss(logits.float(), samples.targets[indices.to(x.device)])
+            if self._map is None:
+                return self._task.loss(self.model(x).float(), targets)
+            with_branch: Any = self.model
+            logits, maps = with_branch.forward_with_map(x)
+        shares = self._map.targets(masks, maps.shape[-1])
+        weight = self._settings.map_weight
+        return self._map.loss(logits.float(), maps.float(), targets, shares, weight=weight)
+
+    def _inputs(self, samples: Samples, indices: Tensor, draws: Any) -> tuple[Tensor, Tensor]:
+        """Return cines (B, Z, T, Y, X) of 0..1, and masks (B, Y, X) where a map is learnt."""
+        whole = self._augmentation is not None
+        x = self._task.input(samples.cines(indices, whole=whole))
+        # without a map nobody reads the masks
+        masks = x[:, 0, 0] if self._map is None else samples.masks(indices, whole=whole)
+        if self._augmentation is None:
+            return x, masks
+        return self._augmentation.apply(x, masks, draws)
 
     def _update(self) -> None:
         if self._world.size > 1:
@@ -166,14 +189,14 @@ class Trainer:
         self.step += 1
 
 
-def shuffled(count: int, seed: int, step: int) -> tuple[Tensor, Tensor]:
-    """Return an order of studies and a pose for each, (count,) both.
+def shuffled(count: int, seed: int, step: int) -> tuple[Tensor, Generator]:
+    """Return an order of samples (count,), and the generator for what else is drawn for them.
 
-    They depend on seed and step alone, so that a run can go on from any step.
+    Both depend on seed and step alone, so that a run can go on from any step.
     """
     mixed = np.random.SeedSequence([seed, step]).generate_state(1, np.uint64)[0]
     generator = Generator().manual_seed(int(mixed))
-    return torch.randperm(count, generator=generator), draw_poses(count, generator)
+    return torch.randperm(count, generator=generator), generator
 
 
 def group(name: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

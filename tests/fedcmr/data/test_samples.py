@@ -31,7 +31,7 @@ def dataset(tmp_path: Path, make_record: Callable[..., StudyRecord]) -> Dataset:
 
 
 def test_labelled_studies_of_the_split_in_the_order_of_the_data_set(dataset: Dataset) -> None:
-    samples = Samples(dataset, "train", lambda record: record.scar, CPU)
+    samples = Samples(dataset, "train", lambda record: (record.scar,), CPU)
     assert [record.study for record in samples.records] == ["a", "c"]
     assert samples.targets.tolist() == [0.0, 1.0]
     cines = samples.cines(torch.tensor([1, 0]))
@@ -41,7 +41,7 @@ def test_labelled_studies_of_the_split_in_the_order_of_the_data_set(dataset: Dat
 
 
 def test_a_missing_array_is_one_line(dataset: Dataset) -> None:
-    samples = Samples(dataset, "train", lambda record: record.scar, CPU)
+    samples = Samples(dataset, "train", lambda record: (record.scar,), CPU)
     (dataset.path / "studies" / "a.npy").unlink()
     with pytest.raises(DataError, match="array of a study cannot be read"):
         samples.cines(torch.tensor([0]))

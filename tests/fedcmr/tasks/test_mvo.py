@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from fedcmr.tasks.mvo import case_labels, map_loss, map_targets
+from fedcmr.tasks.mvo import map_loss, map_targets
 
 
 def masks() -> torch.Tensor:
@@ -13,10 +13,6 @@ def masks() -> torch.Tensor:
     two[:, 0, 0] = 3
     two[1, 7, 7] = 2
     return two
-
-
-def test_one_pixel_of_mvo_makes_a_case() -> None:
-    assert case_labels(masks()).tolist() == [0.0, 1.0]
 
 
 def test_only_mvo_counts_in_the_coarse_mask() -> None:

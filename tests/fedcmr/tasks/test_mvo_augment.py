@@ -4,9 +4,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from fedcmr.tasks.mvo_augment import BRIGHTNESS, MARGIN, Draws, augment, centre, draw, rotate
+from fedcmr.data.transforms import centre as middle_of
+from fedcmr.tasks.mvo_augment import BRIGHTNESS, MARGIN, Draws, augment, draw, rotate
 
 SIDE = 72
+
+
+def centre(images: Tensor) -> Tensor:
+    """What the network sees without augmentation."""
+    return middle_of(images, SIDE - MARGIN)
 
 
 def still(count: int = 1) -> Draws:
