@@ -23,6 +23,10 @@ def ingest_command(
         Path | None,
         typer.Option(help="CSV with patient_id and any of scar, mvo, aetiology, sex, age."),
     ] = None,
+    masks: Annotated[
+        Path | None,
+        typer.Option(help="Folder of late-enhancement masks, NIfTI or DICOM SEG; for task mvo."),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder of the data set; the site's own by default.")
     ] = None,
@@ -81,6 +85,7 @@ def ingest_command(
             out=target,
             preprocessing=preprocessing,
             key=secret,
+            masks=masks,
             workers=workers,
             progress=progress,
         )

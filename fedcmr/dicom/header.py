@@ -30,6 +30,8 @@ from fedcmr.dicom.walk import walk
 MR_IMAGE = "1.2.840.10008.5.1.4.1.1.4"
 ENHANCED_MR_IMAGES = ("1.2.840.10008.5.1.4.1.1.4.1", "1.2.840.10008.5.1.4.1.1.4.4")
 """Enhanced MR Image and Legacy Converted Enhanced MR Image."""
+SEGMENTATIONS = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
+"""Segmentation and Label Map Segmentation."""
 MEDIA_DIRECTORY = "1.2.840.10008.1.3.10"
 UNCOMPRESSED = (ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian)
 
@@ -133,6 +135,8 @@ def _header(
         raise RefusedError("no_transfer_syntax")
     if not sop_class:
         raise RefusedError("no_sop_class")
+    if sop_class in SEGMENTATIONS:
+        raise RefusedError("segmentation")
     enhanced = sop_class in ENHANCED_MR_IMAGES
     if not enhanced and sop_class != MR_IMAGE:
         raise RefusedError("not_mr_image")

@@ -23,6 +23,7 @@ REASONS = {
     "mosaic": "a mosaic: many slices tiled into one image",
     "multiframe_classic": "many frames in a classic MR object: they have no positions of their own",
     "duplicate_file": "the same object is in the export more than once; one copy is used",
+    "segmentation": "a DICOM segmentation; only a data set of slices takes masks",
     # frames of one acquisition
     "phase_image": "a phase, velocity or real-part image, not magnitude",
     "second_echo": "a further echo of an acquisition whose first echo is used",
@@ -39,6 +40,18 @@ REASONS = {
     "superseded_acquisition": "repeated at the same position; the last complete one is used",
     "copy": "a classic or Enhanced copy of an acquisition that is used",
     "other_cine": "another short-axis cine of this study has more slices or is later",
+    # masks of late enhancement
+    "no_mask": "a study without a mask; its slices are kept, unlabelled",
+    "mask_unreadable": "the mask is damaged, or neither NIfTI nor a DICOM segmentation",
+    "mask_labels": "the mask holds a value or a segment that is not in the table of labels",
+    "mask_empty": "nothing is drawn in the mask",
+    "mask_without_study": "a mask whose name or header fits no study with a usable cine",
+    "mask_ambiguous": "more than one mask for a study, or a name that fits several studies",
+    "mask_grid": "the mask does not lie on the pixels of the late enhancement",
+    "no_lge": "a mask, but no short-axis late enhancement that it could lie on",
+    "lge_other_frame": "the late enhancement is not in the frame of reference of the cine",
+    "lge_other_plane": "the late enhancement is tilted against the cine, by a cosine below 0.9",
+    "lge_too_far": "no slice of the late enhancement lies within 4 mm of one of the cine",
     # labels
     "label_without_study": "a line of the label file whose patient has no usable study here",
     "no_label": "a study whose patient is not in the label file; it is kept, unlabelled",

@@ -4,7 +4,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -12,11 +12,13 @@ from fedcmr.config import Preprocessing
 from fedcmr.data.record import StudyRecord
 from fedcmr.data.split import split_of
 from fedcmr.data.store import finish_dataset, open_dataset
+from fedcmr.errors import UsageError
 from fedcmr.ingest.deidentify import pseudonym, study_pseudonym
 from fedcmr.ingest.labels import Label, read_labels
+from fedcmr.ingest.mask_files import find_masks
 from fedcmr.ingest.parallel import parallel_map
 from fedcmr.ingest.progress import Progress, counted, silent
-from fedcmr.ingest.scan import scan_with
+from fedcmr.ingest.scan import Export, scan_with
 from fedcmr.ingest.scanner import (
     UNKNOWN,
     age_band,
@@ -48,7 +50,7 @@ class IngestSummary:
     studies: int
     splits: dict[str, int]
     labelled: dict[str, int]
-    """Studies with a label, by task."""
+    """Studies with a label, by task; for a data set of slices the labelled slices too."""
     exclusions: dict[str, int]
     """Lines of exclusions.csv by code."""
     flags: dict[str, int]
@@ -66,15 +68,31 @@ def ingest_export(
     out: Path,
     preprocessing: Preprocessing,
     key: bytes,
+    masks: Path | None = None,
     workers: int = 0,
     progress: Progress | None = None,
 ) -> IngestSummary:
-    """Make a data set; `workers` is the number of processes, 0 one for each core.
+    """Make a data set.
+
+    Args:
+        dicom: folder of the export.
+        labels: CSV file of the patients.
+        out: folder of the data set.
+        preprocessing: what to make of a cine.
+        key: of the site, for pseudonyms.
+        masks: folder of late-enhancement masks, for a data set of slices.
+        workers: processes; 0 is one for each core.
+        progress: is told about it.
 
     Raises:
-        DataError: the export or the label file cannot be read, `out` holds something else, or
-            the disk is full.
+        DataError: the export, the label file or the masks cannot be read, `out` holds something
+            else, or the disk is full.
+        UsageError: masks for a data set of whole studies.
     """
+    if masks is not None and not preprocessing.per_slice:
+        raise UsageError(
+            "masks belong to a data set of slices", fix="give an --experiment of the task mvo"
+        )
     started = time.monotonic()
     known = read_labels(labels) if labels is not None else None
     fingerprint = pseudonym(key, "key", "fingerprint")
@@ -83,9 +101,12 @@ def ingest_export(
     progress = progress or silent
     with parallel_map(workers) as mapped:
         export = scan_with(mapped, dicom, progress)
+        if preprocessing.per_slice:
+            export = _with_masks(export, masks)
         excluded = list(export.exclusions)
         records: list[StudyRecord] = []
         checksums: dict[str, str] = {}
+        mask_checksums: dict[str, str] = {}
         resumed = 0
         with workplace(out, plan):
             store = partial(store_study, root=dicom, out=out, preprocessing=preprocessing, key=key)
@@ -98,6 +119,10 @@ def ingest_export(
                 record = _record(study, result, known, key)
                 records.append(record)
                 checksums[record.study] = result.sha256
+                if result.mask_sha256:
+                    mask_checksums[record.study] = result.mask_sha256
+                elif result.mask_refused:
+                    excluded.append(_mask_refused(study, result.mask_refused))
                 resumed += result.reused
             if known is not None:
                 excluded += _label_gaps(known, export.studies, records)
@@ -111,6 +136,7 @@ def ingest_export(
                 phantom=phantom,
                 exclusions=_rows(excluded, key),
                 key_fingerprint=fingerprint,
+                mask_checksums=mask_checksums,
             )
     dataset = open_dataset(out)
     counts = dataset.manifest.counts
@@ -124,7 +150,8 @@ def ingest_export(
         labelled={
             "scar": sum(record.scar is not None for record in records),
             "mvo": sum(record.mvo is not None for record in records),
-        },
+        }
+        | (_labelled_slices(records) if preprocessing.per_slice else {}),
         exclusions=_counted(exclusion.code for exclusion in excluded),
         flags=_counted(flag for record in records for flag in record.flags),
         resumed=resumed,
@@ -141,6 +168,8 @@ def _record(
     label = Label() if known is None else known.get(study.patient_id)
     flags = set(stored.flags) | ({"no_label"} if label is None else set())
     label = label or Label()
+    if label.mvo == 0 and any(stored.mvo_slices):
+        flags.add("mask_contradicts_label")
     return StudyRecord(
         study=study_pseudonym(key, study.patient_id, study.study_uid),
         patient=patient,
@@ -159,7 +188,34 @@ def _record(
         slice_distance_mm=round(study.slice_distance_mm, 2),
         rr_ms=round(stored.preparation.rr_ms, 1),
         flags=tuple(sorted(flags)),
+        mvo_slices=stored.mvo_slices,
     )
+
+
+def _with_masks(export: Export, masks: Path | None) -> Export:
+    """Return the export with a mask beside each study that has one, and why others have none."""
+    found, refused = find_masks(masks, export)
+    studies = tuple(
+        replace(study, mask=found.get((study.patient_id, study.study_uid)))
+        for study in export.studies
+    )
+    missing = [
+        Exclusion("mask", "no_mask", study.patient_id, study.study_uid)
+        for study in studies
+        if study.mask is None
+    ]
+    others = [each for each in export.exclusions if each.code != "segmentation"]
+    return replace(export, studies=studies, exclusions=(*others, *refused, *missing))
+
+
+def _mask_refused(study: CineStudy, code: str) -> Exclusion:
+    paths = (study.mask.path,) if study.mask is not None else ()
+    return Exclusion("mask", code, study.patient_id, study.study_uid, paths)
+
+
+def _labelled_slices(records: list[StudyRecord]) -> dict[str, int]:
+    labels = [value for record in records for value in record.mvo_slices]
+    return {"slices without MVO": labels.count(0), "slices with MVO": labels.count(1)}
 
 
 def _label_gaps(

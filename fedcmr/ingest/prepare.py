@@ -46,7 +46,7 @@ class Prepared:
     """A cine ready for a network."""
 
     array: StoredCine
-    """(slices, phases, size, size) uint16."""
+    """(slices, phases, side, side) uint16."""
     overview: NDArray[np.uint8]
     """(Y, X): the mean over time of the middle kept slice, whole image, coarse."""
     flags: tuple[str, ...]
@@ -56,6 +56,8 @@ class Prepared:
 
 def prepare(cine: RawCineVolume, preprocessing: Preprocessing) -> Prepared:
     """Resample to one beat, choose or pad slices, crop around the heart, scale the intensity.
+
+    Where a sample is a slice, all are kept and none is padded.
 
     Of more slices than wanted, the contiguous ones that move most near the heart are kept: basal
     and apical slices beyond the ventricle move least. The result does not depend on the machine's
@@ -67,10 +69,11 @@ def prepare(cine: RawCineVolume, preprocessing: Preprocessing) -> Prepared:
     heart = find_heart(cine.array, cine.spacing_mm, cine.shifts_mm)
     rr_ms, flags = beats(cine.times_ms, cine.rr_ms)
     flags |= heart_flags(heart) | set(cine.flags)
-    first, kept = choose_slices(heart.motion, preprocessing.slices)
-    before = (preprocessing.slices - kept) // 2
-    shape = (preprocessing.phases, preprocessing.size, preprocessing.size)
-    stored = np.zeros((preprocessing.slices, *shape), np.uint16)
+    wanted = len(cine.array) if preprocessing.per_slice else preprocessing.slices
+    first, kept = choose_slices(heart.motion, wanted)
+    before = (wanted - kept) // 2
+    side = preprocessing.stored_side
+    stored = np.zeros((wanted, preprocessing.phases, side, side), np.uint16)
     crops, values = [], []
     for z in range(first, first + kept):
         rows, columns = _taps(cine, heart, preprocessing, z)
@@ -92,14 +95,14 @@ def prepare(cine: RawCineVolume, preprocessing: Preprocessing) -> Prepared:
         stored[place] = _stored(crop, low, high) * inside
     if not all(inside.all() for _, inside in crops):
         flags.add("heart_at_edge")
-    if kept < preprocessing.slices:
+    if kept < wanted:
         flags.add("few_slices")
     overview, box = _overview(cine, heart, preprocessing, first + kept // 2)
     preparation = Preparation(
         first_slice=first,
         kept_slices=kept,
         padded_before=before,
-        padded_after=preprocessing.slices - kept - before,
+        padded_after=wanted - kept - before,
         rr_ms=float(np.median(rr_ms)),
         low=low,
         high=high,
@@ -120,7 +123,7 @@ def _taps(
     cine: RawCineVolume, heart: Heart, preprocessing: Preprocessing, z: int
 ) -> tuple[Taps, Taps]:
     """Return the samples of the crop along y and along x of one slice."""
-    half = (preprocessing.size - 1) / 2 * preprocessing.spacing_mm
+    half = (preprocessing.stored_side - 1) / 2 * preprocessing.spacing_mm
     rows, columns = (
         taps_along(
             length=length,
@@ -128,7 +131,7 @@ def _taps(
             # a hundredth of a millimetre: positions are written with rounding errors
             start=centre - round(float(shift), 2) - half,
             step=preprocessing.spacing_mm,
-            samples=preprocessing.size,
+            samples=preprocessing.stored_side,
         )
         for length, spacing, centre, shift in zip(
             cine.array.shape[2:],
@@ -172,7 +175,7 @@ def _overview(
     image = cine.array[z, :, ::step, ::step].mean(axis=0, dtype=np.float32)
     low, high = np.percentile(image, [1, 99.5])
     scaled = np.clip((image - low) * (255 / max(high - low, 1e-6)), 0, 255)
-    half = preprocessing.size * preprocessing.spacing_mm / 2
+    half = preprocessing.stored_side * preprocessing.spacing_mm / 2
     top, left = (
         (centre - float(shift) - half) / (spacing * step)
         for centre, shift, spacing in zip(

@@ -17,6 +17,11 @@ FLAGS = {
     "weak_motion": "little motion where the heart should be; see the preview",
     "heart_at_edge": "the crop reaches beyond the image",
     "no_label": "the patient is not in the label file",
+    "mask_gap": "a slice of the cine has no drawn mask within 4 mm; it is unlabelled",
+    "mask_left_over": "a drawn slice of the mask lies at no slice of the cine; it labels nothing",
+    "mask_contradicts_label": "the mask holds MVO, the label file says that there is none",
+    "mvo_off_crop": "MVO of the mask lies beyond the crop; it counts for the label",
+    "mvo_one_pixel": "MVO smaller than a pixel of the crop was kept as one pixel",
 }
 """Code to meaning."""
 

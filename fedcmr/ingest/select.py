@@ -1,11 +1,13 @@
 """The files of one study: which frames are its short-axis cine, and why the others are not."""
 
 from collections.abc import Callable, Hashable, Iterable
+from dataclasses import replace
 
 from fedcmr.dicom.header import ImageHeader
 from fedcmr.dicom.refusal import RefusedError
 from fedcmr.ingest.grid import MIN_PHASES, MIN_SLICES, assemble
 from fedcmr.ingest.group import ECHO_TOLERANCE_MS, acquisitions, parts
+from fedcmr.ingest.lge import late_frames
 from fedcmr.ingest.study import CineStudy, Exclusion, Frame, exclude_frames
 
 
@@ -32,7 +34,7 @@ def select_cine(images: Iterable[ImageHeader]) -> tuple[CineStudy | None, list[E
     for other, _ in cines:
         used = [frame for row in other.grid for frame in row]
         excluded.append(exclude_frames("series", _why_not(other, chosen), used))
-    return chosen, excluded
+    return replace(chosen, late=late_frames(unique)), excluded
 
 
 def _without_copies(images: Iterable[ImageHeader]) -> tuple[list[ImageHeader], list[Exclusion]]:

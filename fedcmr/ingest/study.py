@@ -25,7 +25,7 @@ from fedcmr.dicom.quiet import quiet
 from fedcmr.dicom.refusal import REASONS, RefusedError
 from fedcmr.types import DoubleArray, FloatArray, RawCine
 
-Scope: TypeAlias = Literal["file", "series", "slice", "study", "label"]
+Scope: TypeAlias = Literal["file", "series", "slice", "study", "label", "mask"]
 
 
 class Frame(NamedTuple):
@@ -108,6 +108,14 @@ def _turned(direction: Vector, flip: bool) -> Vector:
     return (-x, -y, -z) if flip else direction
 
 
+class MaskFile(NamedTuple):
+    """A mask of late enhancement; its path may name a patient."""
+
+    root: Path
+    path: str
+    """Relative to the root."""
+
+
 @dataclass(frozen=True)
 class CineStudy:
     """The short-axis cine of one study; headers only."""
@@ -116,6 +124,10 @@ class CineStudy:
     """Z slices from base to apex, each of T frames in the order of time."""
     flags: tuple[str, ...]
     """What was noticed when the grid was assembled."""
+    late: tuple[Frame, ...] = field(default=(), repr=False)
+    """Late enhancement of the study."""
+    mask: MaskFile | None = field(default=None, repr=False)
+    """Drawn on that."""
 
     @property
     def first(self) -> Frame:

@@ -1,7 +1,7 @@
 """One study from the export into the data set; it is finished or absent.
 
-Three files: the array, a coarse overview for the preview, and, last, a JSON record of what was
-done. A study whose record fits its source is not done again, so a killed ingest goes on.
+The array, the mask if there is one, a coarse overview for the preview, and, last, a JSON record of
+what was done. A study whose record fits its source is not done again, so a killed ingest goes on.
 """
 
 import hashlib
@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedcmr.config import Preprocessing
-from fedcmr.data.store import STUDIES, write_array, write_atomically
+from fedcmr.data.store import ARRAY, MASK, STUDIES, write_array, write_atomically
 from fedcmr.dicom.refusal import RefusedError
 from fedcmr.errors import DataError
 from fedcmr.ingest.deidentify import pseudonym, study_pseudonym
+from fedcmr.ingest.mask_lay import LaidMask, lay_mask
 from fedcmr.ingest.prepare import Preparation, prepare
 from fedcmr.ingest.study import CineStudy, Exclusion, read_cine
 
@@ -27,7 +28,7 @@ raises it, so that an interrupted ingest is not finished with other arrays."""
 
 _log = logging.getLogger(__name__)
 
-ARRAY, OVERVIEW, RECORD = ".npy", ".overview.npy", ".json"
+OVERVIEW, RECORD = ".overview.npy", ".json"
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,13 @@ class StoredStudy:
     """Of the array file."""
     flags: tuple[str, ...]
     preparation: Preparation
+    mask_sha256: str = ""
+    """Of the mask file; empty without one."""
+    mask_refused: str = ""
+    """Code of the reason why a mask that is there was not taken."""
+    mask_component: str = ""
+    """Of the late enhancement that the mask was drawn on."""
+    mvo_slices: tuple[int | None, ...] = ()
     reused: bool = False
     """Found finished; not written."""
 
@@ -51,7 +59,7 @@ def store_study(
     name = study_pseudonym(key, study.patient_id, study.study_uid)
     source = _source(study, root, preprocessing, key)
     done = read_study(out, name)
-    if done is not None and done.source == source and _is_whole(out, name, done.sha256):
+    if done is not None and done.source == source and _is_whole(out, name, done):
         return replace(done, reused=True)
     try:
         prepared = prepare(read_cine(root, study), preprocessing)
@@ -59,11 +67,19 @@ def store_study(
         paths = tuple(sorted({frame.image.path for row in study.grid for frame in row}))
         frames = study.slices * study.phases
         return Exclusion("study", refusal.code, study.patient_id, study.study_uid, paths, frames)
+    laid, mask_refused = _mask(study, prepared.preparation, preprocessing)
+    mask = _file(out, name, MASK)
+    mask.unlink(missing_ok=True)
+    unlabelled = (None,) * study.slices if preprocessing.per_slice else ()
     stored = StoredStudy(
         source=source,
         sha256=write_array(_file(out, name, ARRAY), prepared.array),
-        flags=prepared.flags,
+        flags=tuple(sorted({*prepared.flags, *(laid.flags if laid else ())})),
         preparation=prepared.preparation,
+        mask_sha256=write_array(mask, laid.array) if laid else "",
+        mask_refused=mask_refused,
+        mask_component=laid.component if laid else "",
+        mvo_slices=laid.slices if laid else unlabelled,
     )
     write_array(_file(out, name, OVERVIEW), prepared.overview)
     content = asdict(stored)
@@ -82,6 +98,10 @@ def read_study(out: Path, name: str) -> StoredStudy | None:
             sha256=content["sha256"],
             flags=tuple(content["flags"]),
             preparation=Preparation(**content["preparation"]),
+            mask_sha256=content["mask_sha256"],
+            mask_refused=content["mask_refused"],
+            mask_component=content["mask_component"],
+            mvo_slices=tuple(content["mvo_slices"]),
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -105,7 +125,7 @@ def read_overview(out: Path, name: str) -> NDArray[np.uint8]:
 
 def remove_others(out: Path, names: set[str]) -> None:
     """Remove the files of all studies but these, and what a killed ingest left half written."""
-    kept = {name + suffix for name in names for suffix in (ARRAY, OVERVIEW, RECORD)}
+    kept = {name + suffix for name in names for suffix in (ARRAY, MASK, OVERVIEW, RECORD)}
     gone = [path for path in (out / STUDIES).glob("*") if path.name not in kept]
     if studies := sum(path.name.endswith(RECORD) for path in gone):
         _log.warning("%d studies of the earlier data set are not in this export: removed", studies)
@@ -117,13 +137,29 @@ def _file(out: Path, name: str, suffix: str) -> Path:
     return out / STUDIES / f"{name}{suffix}"
 
 
-def _is_whole(out: Path, name: str, sha256: str) -> bool:
+def _mask(
+    study: CineStudy, preparation: Preparation, preprocessing: Preprocessing
+) -> tuple[LaidMask | None, str]:
+    """Return the mask, or the code of the reason why there is none; the cine stays either way."""
+    if study.mask is None:
+        return None, ""
+    try:
+        return lay_mask(study, study.mask, preparation, preprocessing), ""
+    except RefusedError as refusal:
+        return None, refusal.code
+
+
+def _is_whole(out: Path, name: str, done: StoredStudy) -> bool:
+    wanted = {ARRAY: done.sha256} | ({MASK: done.mask_sha256} if done.mask_sha256 else {})
     try:
         read_overview(out, name)
-        content = _file(out, name, ARRAY).read_bytes()
+        found = {
+            suffix: hashlib.sha256(_file(out, name, suffix).read_bytes()).hexdigest()
+            for suffix in wanted
+        }
     except (OSError, DataError):
         return False
-    return hashlib.sha256(content).hexdigest() == sha256
+    return found == wanted
 
 
 def _source(study: CineStudy, root: Path, preprocessing: Preprocessing, key: bytes) -> str:
@@ -134,4 +170,7 @@ def _source(study: CineStudy, root: Path, preprocessing: Preprocessing, key: byt
     files = [(stat.st_size, stat.st_mtime_ns) for stat in stats]
     grid = [(image.path, frame.number) for image, frame in frames]
     text = f"{VERSION} {preprocessing.digest()} {study.slices} {sorted(images.items())} {files} "
+    if study.mask is not None:
+        stat = (study.mask.root / study.mask.path).stat()
+        text += f"{study.mask.path} {stat.st_size} {stat.st_mtime_ns} {study.late} "
     return pseudonym(key, "source", f"{text}{grid}")

@@ -10,5 +10,5 @@ def test_the_scar_task_is_found() -> None:
 
 
 def test_an_unknown_task_lists_the_known_ones() -> None:
-    with pytest.raises(ConfigurationError, match="no task named 'scars'; known: scar"):
+    with pytest.raises(ConfigurationError, match="no task named 'scars'; known: mvo, scar"):
         task("scars")
