@@ -3,7 +3,7 @@
 import json
 import time
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -12,6 +12,7 @@ from fedcmr.cli.baselines import train_baselines
 from fedcmr.cli.budget import give_budgets, run_again
 from fedcmr.cli.demonstration import Demonstration
 from fedcmr.cli.results import print_results
+from fedcmr.config import Experiment, TaskName, load_settings
 from fedcmr.drill.federation import call, free_port
 from fedcmr.errors import UsageError
 from fedcmr.evaluation.results import Metrics
@@ -21,7 +22,7 @@ def demo_command(
     out: Annotated[Path, typer.Option(help="Folder to make.")] = Path("demo-out"),
     seed: Annotated[int, typer.Option(min=0, help="Seed of phantoms and training.")] = 0,
     sites: Annotated[int, typer.Option(min=2, max=16, help="Number of hospitals.")] = 3,
-    task: Annotated[Literal["scar"], typer.Option(help="What to detect.")] = "scar",
+    task: Annotated[TaskName, typer.Option(help="What to detect.")] = "scar",
     baselines: Annotated[
         bool,
         typer.Option("--baselines", help="Compare with one model of all data and one per site."),
@@ -38,9 +39,14 @@ def demo_command(
     """
     if dp and baselines:
         raise UsageError("--dp and --baselines are two demonstrations", fix="give one of them")
+    if dp and task == "mvo":
+        raise UsageError("--dp is a demonstration of the scar task", fix="leave --task out")
     demo = Demonstration(out, seed, sites, Console(stderr=True, soft_wrap=True, highlight=False))
     demo.make_folder()
     experiment = demo.write_experiment(f"{task}_dp" if dp else f"{task}_demo")
+    model = load_settings(experiment, Experiment).model
+    if model.width < 1:
+        demo.say(f"{model.name} with {model.width} of its published filters: a demonstration")
     demo.set_up(experiment, free_port())
     if dp:
         give_budgets(demo, experiment)

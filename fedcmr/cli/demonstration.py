@@ -123,6 +123,8 @@ class Demonstration:
             patience_s=LONGEST_STEP_S,
         )
         folder = self.site(name)
+        per_slice = load_settings(experiment, Experiment).preprocessing.per_slice
+        masks = ("--masks", export / "masks") if per_slice else ()
         call(
             "fedcmr-client",
             "ingest",
@@ -132,6 +134,7 @@ class Demonstration:
             export / "dicom",
             "--labels",
             export / "labels.csv",
+            *masks,
             "--out",
             folder / "dataset",
             "--experiment",

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from fedcmr.data.store import write_atomically
+from fedcmr.data.transforms import centre
 from fedcmr.dicom.refusal import RefusedError
 from fedcmr.inference.result import CSV, JSON, Prediction, Predictions, as_csv, as_json
 from fedcmr.ingest.prepare import prepare
@@ -61,16 +62,19 @@ def predict(
     return predictions
 
 
-def score(release: OpenRelease, stored: StoredCine) -> float:
-    """Return the probability of class 1 for one prepared cine (Z, T, Y, X); nan if it overflows.
+def score(release: OpenRelease, stored: StoredCine) -> tuple[float, ...]:
+    """Return the probability of class 1 of each sample of one prepared cine (Z, T, Y, X).
 
-    One study at a time on the CPU: its score does not depend on the others of the export.
+    A sample is the study, or each of its slices; nan if it overflows. One at a time on the CPU: a
+    score does not depend on the others of the export.
     """
-    of_task = task(release.experiment.task)
+    of_task, preprocessing = task(release.experiment.task), release.experiment.preprocessing
+    seen = centre(of_task.input(stored), preprocessing.size)
+    samples = seen[:, None] if preprocessing.per_slice else seen[None]
     with torch.inference_mode():
-        logits = release.model(of_task.input(stored)[None])
+        logits = torch.cat([release.model(sample[None]) for sample in samples])
         # In double, as the scores that the threshold was chosen on.
-        return float(of_task.score(logits.double())[0])
+        return tuple(of_task.score(logits.double()).tolist())
 
 
 def _predict_study(release: OpenRelease, dicom: Path, study: CineStudy) -> Prediction:
@@ -80,11 +84,13 @@ def _predict_study(release: OpenRelease, dicom: Path, study: CineStudy) -> Predi
         prepared = prepare(read_cine(dicom, study), release.experiment.preprocessing)
     except RefusedError as refusal:
         return Prediction(uid, folder, None, None, study.flags, str(refusal))
-    value = score(release, prepared.array)
-    if not math.isfinite(value):
+    values = score(release, prepared.array)
+    if not all(math.isfinite(value) for value in values):
         return Prediction(uid, folder, None, None, prepared.flags, "the model gives no number")
+    value = max(values)
     label = release.description.labels[value >= release.threshold]
-    return Prediction(uid, folder, value, label, prepared.flags, None)
+    slices = values if release.experiment.preprocessing.per_slice else ()
+    return Prediction(uid, folder, value, label, prepared.flags, None, slices)
 
 
 def _without_cine(export: Export) -> Iterator[Prediction]:

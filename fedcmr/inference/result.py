@@ -24,12 +24,14 @@ class Prediction:
     folder: str
     """Relative to the export; holds all files that were used."""
     score: float | None
-    """Probability of class 1."""
+    """Probability of class 1; where a sample is a slice, the highest of the slices."""
     label: str | None
     """Name of the class at the release's threshold."""
     flags: tuple[str, ...]
     """Codes of quality findings, sorted."""
     reason: str | None
+    slices: tuple[float, ...] = ()
+    """Probability of each slice, base first, where a sample is a slice."""
 
 
 @dataclass(frozen=True)
@@ -51,12 +53,23 @@ class Predictions:
 
 def as_csv(predictions: Predictions) -> bytes:
     """Return a line per study, numbered from 1; `score` and `class` are empty without a score."""
-    columns = ("study", "study_instance_uid", "folder", "score", "class", "flags", "reason")
+    columns = (
+        "study",
+        "study_instance_uid",
+        "folder",
+        "score",
+        "class",
+        "flags",
+        "reason",
+        "slice_scores",
+    )
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
     for number, study in enumerate(_rows(predictions), start=1):
-        writer.writerow(study | {"study": number, "flags": " ".join(study["flags"])})
+        slices = " ".join(map(str, study["slice_scores"]))
+        flags = " ".join(study["flags"])
+        writer.writerow(study | {"study": number, "flags": flags, "slice_scores": slices})
     return text.getvalue().encode("utf-8", "surrogateescape")
 
 
@@ -104,6 +117,7 @@ def _rows(predictions: Predictions) -> list[dict[str, Any]]:
             "class": study.label,
             "flags": list(study.flags),
             "reason": study.reason,
+            "slice_scores": list(study.slices),
         }
         for study in predictions.studies
     ]

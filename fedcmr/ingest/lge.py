@@ -35,6 +35,8 @@ class LateStack:
     component: Component
     series: frozenset[str]
     frame_of_reference: str
+    order: tuple[float, ...]
+    """Of acquisition: later is larger."""
     grids: tuple[PixelGrid, ...]
     """From base to apex."""
 
@@ -82,7 +84,11 @@ def late_stacks(cine: CineStudy) -> list[LateStack]:
     ]
     if not found:
         raise RefusedError("lge_too_far")
-    return sorted(found[::-1], key=lambda stack: (stack.component != "real", -len(stack.grids)))
+    return sorted(
+        found,
+        key=lambda stack: (stack.component == "real", len(stack.grids), stack.order),
+        reverse=True,
+    )
 
 
 def grid_of(frame: Frame) -> PixelGrid:
@@ -107,6 +113,7 @@ def _stack(frames: list[Frame]) -> LateStack:
         component=frames[0].frame.component,
         series=frozenset(frame.image.series_uid for frame in frames),
         frame_of_reference=frames[0].image.frame_of_reference,
+        order=max(frame.image.order for frame in frames),
         grids=tuple(grid_of(frame) for _, frame in sorted(placed.items())),
     )
 

@@ -67,7 +67,7 @@ def _names(studies: tuple[CineStudy, ...]) -> dict[str, list[StudyKey]]:
         series = {frame.image.series_uid for frame in study.late}
         for name in (*key, *series):
             names[name].add(key)
-    del names[""]
+    names.pop("", None)
     return {name: sorted(keys) for name, keys in names.items()}
 
 

@@ -18,13 +18,20 @@ from fedcmr.errors import DataError
 from fedcmr.ingest.progress import Progress, counted, silent
 from fedcmr.ingest.quality import FLAGS
 from fedcmr.ingest.study_files import read_overview, read_study
-from fedcmr.types import StoredCine
+from fedcmr.types import MaskLabel, StoredCine, StoredMask
 
 COLUMNS = 10
 """Phases shown, evenly spaced over the beat."""
 CELL = 96
 """Longest side of a cell, pixels."""
 CROP_COLOUR = (230, 159, 0)
+MASK_COLOURS = {
+    MaskLabel.MYOCARDIUM: (0, 114, 178),
+    MaskLabel.INFARCT: (240, 228, 66),
+    MaskLabel.MVO: (213, 94, 0),
+}
+MASK_SHARE = 0.5
+"""Of its colour in a pixel of the mask."""
 INDEX_PAGE = "index.html"
 
 PAGE = """<!doctype html>
@@ -33,13 +40,16 @@ PAGE = """<!doctype html>
 dt{font-weight:600}</style></head><body>
 <h1>{{ records|length }} studies{{ " of phantoms" if phantom }}</h1>
 <p>For this site only: these are patients' images. Left of each sheet is a whole image with the
-crop drawn; right of it the slices from base to apex, over one heart beat.</p>
+crop drawn; right of it the slices from base to apex, over one heart beat. Masks of late
+enhancement are drawn on the first frame: wall blue, infarct yellow, MVO orange.</p>
 {% for record in records %}
 <h2 id="{{ record.study }}">{{ record.study }}</h2>
 <p>{{ record.vendor }} {{ record.field_strength }} {{ record.model }}, {{ record.slices }} slices
 of {{ record.phases }} phases, {{ record.spacing_mm }} mm, {{ record.slice_distance_mm }} mm apart,
 RR {{ record.rr_ms }} ms; {{ record.split }}; scar
-{{ "not labelled" if record.scar is none else record.scar }}.</p>
+{{ "not labelled" if record.scar is none else record.scar }}{% if record.mvo_slices %}; slices with
+MVO {{ record.mvo_slices.count(1) }} of {{ record.mvo_slices.count(0) + record.mvo_slices.count(1) }}
+with a mask{% endif %}.</p>
 {% if record.flags %}<dl>{% for flag in record.flags %}
 <dt>{{ flag }}</dt><dd>{{ meanings[flag] }}</dd>{% endfor %}</dl>{% endif %}
 <img src="{{ record.study }}.png" loading="lazy" alt="Contact sheet of study {{ record.study }}">
@@ -77,7 +87,8 @@ def contact_sheet(dataset: Dataset, record: StudyRecord) -> NDArray[np.uint8]:
             where=str(dataset.path),
             fix="run ingest again",
         )
-    cells = _cells(dataset.load(record))
+    mask = dataset.load_mask(record) if record.study in dataset.mask_sha256 else None
+    cells = _cells(dataset.load(record), mask)
     overview = _with_box(
         read_overview(dataset.path, record.study),
         stored.preparation.overview_box,
@@ -87,17 +98,26 @@ def contact_sheet(dataset: Dataset, record: StudyRecord) -> NDArray[np.uint8]:
         (max(len(cells), len(overview)), overview.shape[1] + cells.shape[1], 3), np.uint8
     )
     sheet[: len(overview), : overview.shape[1]] = overview
-    sheet[: len(cells), overview.shape[1] :] = cells[:, :, None]
+    sheet[: len(cells), overview.shape[1] :] = cells
     return sheet
 
 
-def _cells(cine: StoredCine) -> NDArray[np.uint8]:
-    """Return slices by phases as one image: (Y, X)."""
+def _cells(cine: StoredCine, mask: StoredMask | None) -> NDArray[np.uint8]:
+    """Return slices by phases as one image, (Y, X, 3), with the mask on the first phase.
+
+    The R wave is the phase nearest to late enhancement, which is acquired in diastole.
+    """
     phases = np.linspace(0, cine.shape[1], min(COLUMNS, cine.shape[1]), endpoint=False).astype(int)
     step = -(-cine.shape[2] // CELL)
     grid = (cine[:, phases, ::step, ::step] >> 8).astype(np.uint8)
     slices, columns, height, width = grid.shape
-    return grid.transpose(0, 2, 1, 3).reshape(slices * height, columns * width)
+    image = np.repeat(grid[..., None], 3, axis=-1)
+    if mask is not None:
+        for label, colour in MASK_COLOURS.items():
+            inside = mask[:, ::step, ::step] == label
+            shown = (1 - MASK_SHARE) * image[:, 0][inside] + MASK_SHARE * np.array(colour)
+            image[:, 0][inside] = shown.astype(np.uint8)
+    return image.transpose(0, 2, 1, 3, 4).reshape(slices * height, columns * width, 3)
 
 
 def _with_box(

@@ -11,6 +11,7 @@ from fedcmr.phantom.render import (
     anatomy,
     coil_bias,
     lesion_extent,
+    mvo_core,
     stack,
 )
 from fedcmr.phantom.scanner import Acquisition, Contrast
@@ -22,11 +23,6 @@ NULLED = Contrast(blood=0.55, myocardium=0.0, fat=0.9, lung=0.03, muscle=0.12, l
 SCAR = 1.0
 SHORT_OF_NULL = -0.12
 """Real-part signal of healthy wall and MVO: the inversion time is a little too short."""
-
-MVO_DEPTHS = (0.05, 0.5)
-"""Where in the wall the core without blood flow lies: towards the endocardium."""
-MVO_CORE = 0.55
-"""Part of the infarct's window above which the core begins."""
 
 
 def render_lge(patient: Patient, acquisition: Acquisition) -> tuple[FloatArray, FloatArray]:
@@ -40,10 +36,7 @@ def render_lge(patient: Patient, acquisition: Acquisition) -> tuple[FloatArray, 
     if patient.lesion is not None:
         extent = lesion_extent(heart, patient.lesion)
         wall += (SCAR - SHORT_OF_NULL) * extent.astype(np.float32)
-        if patient.mvo:
-            depth = (np.arange(DEPTHS) + 0.5) / DEPTHS
-            deep = (depth >= MVO_DEPTHS[0]) & (depth <= MVO_DEPTHS[1])
-            wall[(extent > MVO_CORE) & deep] = SHORT_OF_NULL
+        wall[mvo_core(heart)] = SHORT_OF_NULL
     real = anatomy(heart, still, NULLED, wall)[:, 0] * coil_bias(still)
     rng = np.random.default_rng((acquisition.seed, 4))
     magnitude = np.abs(real)

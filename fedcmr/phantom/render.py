@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fedcmr.phantom.heart import ANGLES, Heart, activation, stack_levels
 from fedcmr.phantom.patient import Lesion, Patient
@@ -21,6 +22,15 @@ RV_WALL_MM = 3.5
 EPICARDIAL_FAT_MM = 4.0
 PAPILLARY_ANGLES = (np.pi * 0.72, np.pi * 1.3)
 PAPILLARY_LEVELS = (0.22, 0.72)
+
+MVO_DEPTHS = (0.05, 0.5)
+"""Where in the wall the core without blood flow lies: towards the endocardium."""
+MVO_HALF_LENGTH = 0.33
+"""Of the core, as a share of the infarct's."""
+MVO_CORE = 0.55
+"""Part of the infarct's window above which the core begins."""
+MVO_SIGNAL = 0.3
+"""Of the core on the cine, in units of healthy wall: bleeding into it shortens T2*."""
 
 
 def render(patient: Patient, acquisition: Acquisition) -> RawCine:
@@ -130,7 +140,7 @@ def slice_centres(patient: Patient, acquisition: Acquisition) -> FloatArray:
 def wall_signal(heart: Heart, myocardium: float) -> FloatArray:
     """Return the signal of the wall in coordinates that move with it, (Z, A, DEPTHS).
 
-    Healthy wall is slightly uneven. A lesion is bright and mottled.
+    Healthy wall is slightly uneven. A lesion is bright and mottled, MVO in it dark and even.
     """
     rng = np.random.default_rng(heart.patient.texture_seed)
     shape = (len(heart.levels), ANGLES, DEPTHS)
@@ -140,6 +150,7 @@ def wall_signal(heart: Heart, myocardium: float) -> FloatArray:
         extent = lesion_extent(heart, lesion)
         spots = 1 + 0.8 * _mottle(rng, shape)
         signal += myocardium * lesion.contrast * extent * spots
+        signal[mvo_core(heart)] = MVO_SIGNAL * myocardium
     return signal.astype(np.float32)
 
 
@@ -148,6 +159,22 @@ def lesion_extent(heart: Heart, lesion: Lesion) -> DoubleArray:
     depth = (np.arange(DEPTHS) + 0.5) / DEPTHS
     inside = (depth >= lesion.depth[0]) & (depth <= lesion.depth[1])
     return heart.window(lesion.patch)[:, :, None] * inside
+
+
+def mvo_core(heart: Heart) -> NDArray[np.bool_]:
+    """Return which parts of the wall have no blood flow at all, (Z, A, DEPTHS).
+
+    The core of the infarct: its inner half and its middle third along the heart's long axis.
+    """
+    lesion = heart.patient.lesion
+    shape = (len(heart.levels), ANGLES, DEPTHS)
+    if lesion is None or not heart.patient.mvo:
+        return np.zeros(shape, bool)
+    depth = (np.arange(DEPTHS) + 0.5) / DEPTHS
+    deep = (depth >= MVO_DEPTHS[0]) & (depth <= MVO_DEPTHS[1])
+    middle = np.abs(heart.levels - lesion.patch.level) < MVO_HALF_LENGTH * lesion.patch.half_length
+    core: NDArray[np.bool_] = lesion_extent(heart, lesion) > MVO_CORE
+    return core & deep & middle[:, None, None]
 
 
 @dataclass(frozen=True)

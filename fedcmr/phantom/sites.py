@@ -30,6 +30,9 @@ Oddity: TypeAlias = Literal[
 ]
 """What real exports do beside the standard."""
 
+MaskHabit: TypeAlias = Literal["nifti_by_patient", "nifti_by_study", "segmentation"]
+"""How a site keeps its masks: NIfTI files named by patient or by study, or DICOM objects."""
+
 
 @dataclass(frozen=True)
 class Export:
@@ -49,6 +52,7 @@ class SiteProfile:
     institution: str
     exports: tuple[Export, ...]
     oddities: tuple[tuple[Oddity, int], ...]
+    masks: MaskHabit
 
 
 _GE_15 = Scanner(
@@ -190,6 +194,7 @@ SITES = {
                 ("repeated_slice", 11),
                 ("resource_forks", 13),
             ),
+            masks="nifti_by_patient",
         ),
         SiteProfile(
             name="siemens",
@@ -199,6 +204,7 @@ SITES = {
                 Export(_SIEMENS_30, "enhanced_per_time", ExplicitVRLittleEndian, 0.5),
             ),
             oddities=(("repeated_slice", 9), ("no_field_strength", 25)),
+            masks="segmentation",
         ),
         SiteProfile(
             name="philips",
@@ -209,6 +215,7 @@ SITES = {
                 Export(_PHILIPS_30, "enhanced", ExplicitVRLittleEndian, 0.5),
             ),
             oddities=(("phase_images", 15), ("orientation_jitter", 4)),
+            masks="nifti_by_study",
         ),
     )
 }

@@ -30,6 +30,8 @@ SCOUT_PIXELS = 64
 SCOUT_SPACING_MM = 6.0
 SECONDS_PER_SLICE = 15.0
 SLICE_THAT_IS_REPEATED = 2
+PSIR_SERIES = 801
+"""Number of the phase-sensitive late enhancement; the magnitude comes before it."""
 
 
 @dataclass(frozen=True)
@@ -166,7 +168,7 @@ def _late_enhancement(study: Study) -> Iterator[Series]:
         ("magnitude", magnitude, 0.0, "LGE SAX"),
         ("real", real, -float(REAL_OFFSET), "LGE SAX PSIR"),
     )
-    for number, (component, values, intercept, description) in enumerate(kinds, start=800):
+    for number, (component, values, intercept, description) in enumerate(kinds, PSIR_SERIES - 1):
         stored = store(values * 1000, 1.0, intercept, signed=signed)
         images = (
             replace(

@@ -1,4 +1,4 @@
-"""A site's export on disk: `dicom/` as the archive hands it over, `labels.csv` beside it.
+"""A site's export on disk: `dicom/` as the archive hands it over, `labels.csv` and masks beside it.
 
 `truth.csv` holds what only the generator knows, for the audit; no real export has it.
 """
@@ -12,6 +12,7 @@ from pathlib import Path
 from fedcmr.errors import UsageError
 from fedcmr.phantom.classic import classic_files
 from fedcmr.phantom.enhanced import enhanced_files
+from fedcmr.phantom.mask import nifti, render_mask, segmentation
 from fedcmr.phantom.render import stack
 from fedcmr.phantom.series import Series
 from fedcmr.phantom.sites import SiteProfile
@@ -32,7 +33,7 @@ def write_site(
     workers: int = 0,
     progress: Callable[[int], None] | None = None,
 ) -> None:
-    """Write `out/dicom`, `out/labels.csv` and `out/truth.csv`; the same call, the same bytes.
+    """Write `out/dicom`, `out/masks` and two tables; the same call, the same bytes.
 
     Args:
         out: folder of this site; created.
@@ -49,6 +50,7 @@ def write_site(
         raise UsageError("the folder is not empty", where=str(out), fix="choose a new one")
     dicom = out / "dicom"
     dicom.mkdir(parents=True)
+    (out / "masks").mkdir()
     labels: list[Row] = []
     truths: list[Row] = []
     jobs = [(dicom, site, index, seed) for index in range(patients)]
@@ -81,6 +83,8 @@ def _write_patient(job: tuple[Path, SiteProfile, int, int]) -> tuple[Row, Row]:
             path.write_bytes(content)
             if "resource_forks" in study and instance == 1:
                 path.with_name(f"._{path.name}").write_bytes(b"\0\5\26\7\0\2\0\0Mac OS X")
+    name, content = _mask(study, site)
+    (dicom.parent / "masks" / name).write_bytes(content)
     patient, patient_id = study.patient, study.person.patient_id
     ejection = round(stack(patient, study.acquisition).ejection_fraction, 4)
     label = (patient_id, int(patient.scar), int(patient.mvo), patient.aetiology, patient.sex)
@@ -93,6 +97,17 @@ def files_of(study: Study, series: Series) -> Iterator[tuple[int, bytes]]:
     if study.export.layout in ("enhanced", "enhanced_per_time"):
         return enhanced_files(study, series)
     return classic_files(study, series)
+
+
+def _mask(study: Study, site: SiteProfile) -> tuple[str, bytes]:
+    mask, person = render_mask(study), study.person
+    match site.masks:
+        case "segmentation":
+            return f"{person.patient_id}.dcm", segmentation(study, mask)
+        case "nifti_by_study":
+            return f"{person.uid('study')}.nii.gz", nifti(study, mask)
+        case _:
+            return f"{person.patient_id}.nii.gz", nifti(study, mask)
 
 
 def _path(study: Study, series: Series, instance: int) -> Path:
