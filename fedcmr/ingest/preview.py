@@ -47,9 +47,8 @@ enhancement are drawn on the first frame: wall blue, infarct yellow, MVO orange.
 <p>{{ record.vendor }} {{ record.field_strength }} {{ record.model }}, {{ record.slices }} slices
 of {{ record.phases }} phases, {{ record.spacing_mm }} mm, {{ record.slice_distance_mm }} mm apart,
 RR {{ record.rr_ms }} ms; {{ record.split }}; scar
-{{ "not labelled" if record.scar is none else record.scar }}{% if record.mvo_slices %}; slices with
-MVO {{ record.mvo_slices.count(1) }} of {{ record.mvo_slices.count(0) + record.mvo_slices.count(1) }}
-with a mask{% endif %}.</p>
+{{ "not labelled" if record.scar is none else record.scar }}{% if record.mvo_slices %}; MVO in
+{{ record.mvo_slices.count(1) }} slices, none in {{ record.mvo_slices.count(0) }}{% endif %}.</p>
 {% if record.flags %}<dl>{% for flag in record.flags %}
 <dt>{{ flag }}</dt><dd>{{ meanings[flag] }}</dd>{% endfor %}</dl>{% endif %}
 <img src="{{ record.study }}.png" loading="lazy" alt="Contact sheet of study {{ record.study }}">

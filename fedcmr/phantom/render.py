@@ -23,6 +23,9 @@ EPICARDIAL_FAT_MM = 4.0
 PAPILLARY_ANGLES = (np.pi * 0.72, np.pi * 1.3)
 PAPILLARY_LEVELS = (0.22, 0.72)
 
+LGE_DELAY = 0.75
+"""Of the RR interval: late enhancement is read out in diastasis."""
+
 MVO_DEPTHS = (0.05, 0.5)
 """Where in the wall the core without blood flow lies: towards the endocardium."""
 MVO_HALF_LENGTH = 0.33
@@ -55,7 +58,12 @@ def stack(patient: Patient, acquisition: Acquisition) -> Heart:
 
 
 def phase_times(acquisition: Acquisition) -> DoubleArray:
-    """Return the middle of each phase, in RR intervals after the R wave, (T,)."""
+    """Return the middle of each phase, in RR intervals after the R wave, (T,).
+
+    A still image is one of late enhancement.
+    """
+    if acquisition.phases == 1:
+        return np.array([LGE_DELAY])
     start = np.random.default_rng((acquisition.seed, 2)).uniform(0.2, 0.8)
     times: DoubleArray = (start + np.arange(acquisition.phases)) / acquisition.phases
     return times

@@ -9,7 +9,7 @@ from fedcmr.phantom.lge import render_lge
 from fedcmr.phantom.patient import Patient, draw_patient
 from fedcmr.phantom.person import Person, draw_person
 from fedcmr.phantom.plane import Plane, draw_plane, slice_offsets_mm
-from fedcmr.phantom.render import add_noise, phase_times, pixel_mm, render
+from fedcmr.phantom.render import LGE_DELAY, add_noise, phase_times, pixel_mm, render
 from fedcmr.phantom.scanner import Acquisition, acquire
 from fedcmr.phantom.series import REAL_OFFSET, Component, Image, Series, store
 from fedcmr.phantom.sites import Export, Oddity, SiteProfile
@@ -21,9 +21,6 @@ RR_JITTER = 0.02
 
 SLICE_LOCATION_SCALE = 0.66
 """As seen in GE files: steps of 5.3 mm for slices 8 mm apart."""
-
-LGE_DELAY = 0.75
-"""Of the RR interval: late enhancement is read out in diastasis."""
 
 PHASE_SPAN = 4096.0
 SCOUT_PIXELS = 64

@@ -219,12 +219,18 @@ class OneStudy:
         self._cine = torch.rand(1, shape.slices, shape.phases, shape.size, shape.size)
         self.targets = torch.ones(1)
         self.records = [type("Record", (), {"patient": "a"})()]
+        self._mask = torch.full((1, shape.size, shape.size), 2, dtype=torch.uint8)
 
     def __len__(self) -> int:
         return 1
 
-    def cines(self, indices: Tensor) -> Tensor:
+    def cines(self, indices: Tensor, *, whole: bool) -> Tensor:
+        assert not whole
         return (self._cine[indices] * 65535).to(torch.uint16)
+
+    def masks(self, indices: Tensor, *, whole: bool) -> Tensor:
+        assert not whole
+        return self._mask[indices]
 
 
 def one_study(shape: Preprocessing) -> Any:
