@@ -88,7 +88,7 @@ def parse_row(row: Mapping[str, str], *, where: str) -> StudyRecord:
             slice_distance_mm=float(row["slice_distance_mm"]),
             rr_ms=float(row["rr_ms"]),
             flags=tuple(row["flags"].split()),
-            mvo_slices=tuple(_label(cell.replace(".", "")) for cell in row["mvo_slices"].split()),
+            mvo_slices=_slices(row["mvo_slices"], int(row["slices"])),
         )
     except (KeyError, ValueError, StopIteration):
         raise DataError(
@@ -110,3 +110,10 @@ def _one_of(value: str, words: tuple[str, ...]) -> str:
 
 def _label(cell: str) -> int | None:
     return int(_one_of(cell, ("0", "1"))) if cell else None
+
+
+def _slices(cells: str, slices: int) -> tuple[int | None, ...]:
+    labels = tuple(_label(cell.replace(".", "")) for cell in cells.split())
+    if len(labels) not in {0, slices}:
+        raise ValueError(cells)
+    return labels

@@ -12,11 +12,11 @@ SHIPPED = sorted((Path(__file__).parents[2] / "configs" / "experiments").glob("*
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_shipped_experiments_are_accepted(path: Path) -> None:
-    assert load_settings(path, Experiment).task == "scar"
+    assert load_settings(path, Experiment).task == path.stem.partition("_")[0]
 
 
 def test_there_are_shipped_experiments() -> None:
-    assert {path.stem for path in SHIPPED} >= {"scar", "scar_demo"}
+    assert {path.stem for path in SHIPPED} >= {"scar", "scar_demo", "mvo", "mvo_demo"}
 
 
 def write(folder: Path, text: str) -> Path:
@@ -96,3 +96,26 @@ def test_canonical_json_makes_the_journey() -> None:
 def test_json_that_is_no_object_is_refused(text: str) -> None:
     with pytest.raises(ConfigurationError, match="not a JSON object"):
         parse_json(text, Experiment, where="test")
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("task: mvo", "preprocessing.slices is 1 for the task mvo"),
+        ("preprocessing: {slices: 1}", "preprocessing.slices is 1 for the task mvo"),
+        ("task: mvo\npreprocessing: {slices: 1}\ntraining: {augment: mvo}", "margin to 8"),
+        ("task: mvo\npreprocessing: {slices: 1, margin: 8}", "margin to 8"),
+        ("task: mvo\npreprocessing: {slices: 1}\ntraining: {augment: flip_rotate}", "masks"),
+        ("training: {weight_decay: 0.1}", "adam does not use weight_decay"),
+        ("training: {schedule: polynomial}", "total_steps"),
+        ("training: {total_steps: 5}", "total_steps"),
+        ("training: {schedule: polynomial, total_steps: 5, warmup_steps: 5}", "warmup_steps"),
+        ("training: {schedule: polynomial, total_steps: 5, lr_decay: 0.1}", "lr_decay"),
+        ("training: {warmup_steps: 5}", "warmup_steps"),
+    ],
+)
+def test_settings_of_slices_and_rates_fit_each_other(tmp_path: Path, text: str, line: str) -> None:
+    path = tmp_path / "experiment.yaml"
+    path.write_text(f"name: a\n{text}\n")
+    with pytest.raises(ConfigurationError, match=line):
+        load_settings(path, Experiment)

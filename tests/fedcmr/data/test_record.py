@@ -13,6 +13,7 @@ Make = Callable[..., StudyRecord]
     [
         {},
         {"scar": None, "mvo": 1, "flags": ("few_slices", "partial_cycle")},
+        {"slices": 4, "mvo_slices": (None, 0, 1, None)},
         {"spacing_mm": 1.3671875, "rr_ms": 697.3333333333334, "aetiology": "non-ischaemic"},
     ],
 )
@@ -25,7 +26,15 @@ def test_a_row_reads_back_equal(make_record: Make, changes: dict[str, object]) -
 
 @pytest.mark.parametrize(
     ("column", "cell"),
-    [("scar", "2"), ("split", "all"), ("sex", "Anna"), ("slices", ""), ("aetiology", "other")],
+    [
+        ("scar", "2"),
+        ("split", "all"),
+        ("sex", "Anna"),
+        ("slices", ""),
+        ("aetiology", "other"),
+        ("mvo_slices", "0 1 . ."),
+        ("mvo_slices", "0 1 . . . . . . . x"),
+    ],
 )
 def test_a_wrong_cell_is_refused_without_being_quoted(
     make_record: Make, column: str, cell: str

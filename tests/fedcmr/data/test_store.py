@@ -101,3 +101,22 @@ def test_a_damaged_array_is_refused(dataset: Dataset, damage: str) -> None:
         np.save(path, np.zeros((2, 3, 16, 15), np.uint16))
     with pytest.raises(DataError, match=r"a1\.npy"):
         dataset.load(dataset.records[0])
+
+
+def test_masks_are_part_of_the_content(tmp_path: Path, make_record: Make) -> None:
+    shape = SMALL.model_copy(update={"slices": 1, "margin": 8})
+    record = make_record("a", slices=2, mvo_slices=(0, 1))
+    cine, mask = np.zeros((2, 3, 24, 24), np.uint16), np.zeros((2, 24, 24), np.uint8)
+    digests = set()
+    for name, value in (("one", 1), ("two", 2)):
+        mask[1, 3, 4] = value
+        data = write_dataset(
+            tmp_path / name, [record], {"a": cine}, shape, phantom=True, masks={"a": mask}
+        )
+        np.testing.assert_array_equal(data.load_mask(record), mask)
+        assert data.load(record).shape == (2, 3, 24, 24)
+        digests.add(data.digest())
+    assert len(digests) == 2
+    (data.path / "studies" / "a.mask.npy").unlink()
+    with pytest.raises(DataError, match="cannot be read"):
+        data.load_mask(record)

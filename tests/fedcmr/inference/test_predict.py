@@ -26,7 +26,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[StoredCine]]:
     """The arrays that the release is asked to score."""
     arrays: list[StoredCine] = []
 
-    def keep(release: OpenRelease, stored: StoredCine) -> float:
+    def keep(release: OpenRelease, stored: StoredCine) -> tuple[float, ...]:
         arrays.append(stored.copy())
         return score(release, stored)
 
@@ -104,7 +104,7 @@ def test_the_threshold_itself_is_positive(
 ) -> None:
     threshold = open_release(signed[0]).threshold
     values = iter([threshold, math.nextafter(threshold, 0)])
-    monkeypatch.setattr(module, "score", lambda *_: next(values))
+    monkeypatch.setattr(module, "score", lambda *_: (next(values),))
     labels = {s.folder: s.label for s in predict(signed[0], export, tmp_path, workers=1).studies}
     assert (labels["ward/anna"], labels["ward/bert"]) == ("scar", "no scar")
 
@@ -112,7 +112,7 @@ def test_the_threshold_itself_is_positive(
 def test_what_is_no_number_is_not_printed(
     tmp_path: Path, signed: Signed, export: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "score", lambda *_: float("nan"))
+    monkeypatch.setattr(module, "score", lambda *_: (float("nan"),))
     predictions = predict(signed[0], export, tmp_path, workers=1)
     assert predictions.scored == 0
     assert predictions.studies[0].reason == "the model gives no number"

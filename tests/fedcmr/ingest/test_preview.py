@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import dicom_files
+import mask_files
 import numpy as np
 import pytest
 from matplotlib.image import imread
@@ -57,3 +58,26 @@ def test_a_data_set_without_records_of_preparation_is_refused(dataset: Dataset) 
         path.write_text("{}")
     with pytest.raises(DataError, match="no record of its preparation"):
         contact_sheet(dataset, dataset.records[0])
+
+
+def test_the_mask_is_drawn_on_the_first_frame_only(tmp_path: Path) -> None:
+    objects = dicom_files.cine() + dicom_files.late_enhancement()
+    dicom_files.write(tmp_path / "export", objects)
+    mask_files.write_nifti(tmp_path / "masks" / "P1.nii.gz", mask_files.drawn())
+    ingest_export(
+        dicom=tmp_path / "export",
+        labels=None,
+        masks=tmp_path / "masks",
+        out=tmp_path / "set",
+        preprocessing=Preprocessing(slices=1, phases=10, spacing_mm=3.0, size=32),
+        key=bytes(32),
+    )
+    data = open_dataset(tmp_path / "set")
+    (record,) = data.records
+    sheet, mask = contact_sheet(data, record), data.load_mask(record)
+    coloured = np.ptp(sheet[: 6 * 32, -320:].astype(int), axis=2) > 0
+    first, rest = coloured[:, :32].reshape(6, 32, 32), coloured[:, 32:]
+    np.testing.assert_array_equal(first, mask > 0)
+    assert not rest.any()
+    page = write_preview(data, tmp_path / "out").read_text()
+    assert "MVO in\n2 slices, none in 4" in page

@@ -1,9 +1,12 @@
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
 
-from fedcmr.tasks.mvo import map_loss, map_targets
+from fedcmr.data.record import StudyRecord
+from fedcmr.tasks.mvo import MVO_TASK, map_loss, map_targets
+from fedcmr.tasks.scar import SCAR
 
 
 def masks() -> torch.Tensor:
@@ -42,3 +45,11 @@ def test_the_paper_weighs_the_map_with_a_twentieth() -> None:
     label = torch.tensor([1.0])
     extra = map_loss(label, ones, label, zeros) - map_loss(label, zeros, label, zeros)
     assert float(extra) == pytest.approx(0.05)
+
+
+def test_every_slice_has_a_label_of_its_own(make_record: Callable[..., StudyRecord]) -> None:
+    record = make_record(mvo=1, mvo_slices=(0, None, 1, 1))
+    assert MVO_TASK.labels(record) == (0, None, 1, 1)
+    assert MVO_TASK.samples([record, make_record(mvo=1)]) == 3
+    assert MVO_TASK.labelled([record, make_record(mvo=1)]) == (record,)
+    assert SCAR.labels(record) == (0,)

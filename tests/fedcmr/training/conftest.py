@@ -1,4 +1,5 @@
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,16 @@ def study(number: int, label: int | None, split: Split) -> StudyRecord:
         rr_ms=900.0,
         flags=(),
     )
+
+
+@pytest.fixture
+def make_study() -> Callable[..., StudyRecord]:
+    """Studies to train on, of as many slices as there are labels."""
+
+    def make(number: int, labels: tuple[int | None, ...]) -> StudyRecord:
+        return replace(study(number, None, "train"), slices=len(labels), mvo_slices=labels)
+
+    return make
 
 
 @pytest.fixture

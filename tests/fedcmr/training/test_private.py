@@ -18,6 +18,7 @@ from fedcmr.models.registry import PUBLISHED_INPUT, build, entries
 from fedcmr.privacy.accounting import Spending
 from fedcmr.privacy.dp_sgd import DpSgd
 from fedcmr.privacy.noise import Chance
+from fedcmr.tasks.registry import task
 from fedcmr.tasks.scar import SCAR
 from fedcmr.training.local import RoundResult, train_round
 from fedcmr.training.private import PrivateTrainer
@@ -203,7 +204,7 @@ def test_every_network_takes_a_private_step(name: str) -> None:
     torch.manual_seed(0)
     model = build(settings, shape)
     before = [parameter.detach().clone() for parameter in model.parameters()]
-    trainer = PrivateTrainer(model, SCAR, SGD, World(CPU), ALL)
+    trainer = PrivateTrainer(model, task(TASKS[name]), SGD, World(CPU), ALL)
     trainer.epoch(one_study(shape))
     changed = [
         not torch.equal(parameter, old)
