@@ -44,9 +44,13 @@ def demo_command(
     demo = Demonstration(out, seed, sites, Console(stderr=True, soft_wrap=True, highlight=False))
     demo.make_folder()
     experiment = demo.write_experiment(f"{task}_dp" if dp else f"{task}_demo")
-    model = load_settings(experiment, Experiment).model
+    settings = load_settings(experiment, Experiment)
+    model, seen = settings.model, settings.preprocessing
     if model.width < 1:
-        demo.say(f"{model.name} with {model.width} of its published filters: a demonstration")
+        demo.say(
+            f"reduced for this demonstration: {model.name} with {model.width} of its published "
+            f"filters, {seen.phases} frames of {seen.size} pixels"
+        )
     demo.set_up(experiment, free_port())
     if dp:
         give_budgets(demo, experiment)
