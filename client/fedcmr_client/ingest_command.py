@@ -68,7 +68,7 @@ def ingest_command(
     check_private(key_file)
     secret = read_key(key_file)
     if find is not None:
-        say(locate(dicom, secret, find, labels))
+        say(locate(dicom, secret, find, labels, masks))
         return
     target = out or (folder.dataset if folder is not None else None)
     if target is None:

@@ -11,7 +11,9 @@ from fedcmr.ingest.labels import read_labels
 from fedcmr.ingest.scan import list_files
 
 
-def locate(dicom: Path, key: bytes, locator: str, labels: Path | None = None) -> str:
+def locate(
+    dicom: Path, key: bytes, locator: str, labels: Path | None = None, masks: Path | None = None
+) -> str:
     """Return what a locator stands for: the first file of its series, or a patient.
 
     A locator is the keyed pseudonym of a path within the export: the names of files and folders
@@ -23,9 +25,10 @@ def locate(dicom: Path, key: bytes, locator: str, labels: Path | None = None) ->
             the label file cannot be read.
     """
     paths = list_files(dicom)
-    for path in paths:
-        if pseudonym(key, "path", path) == locator:
-            return str(dicom / path)
+    of_masks = list_files(masks) if masks is not None else []
+    for root, path in [*((dicom, path) for path in paths), *((masks, path) for path in of_masks)]:
+        if root is not None and pseudonym(key, "path", path) == locator:
+            return str(root / path)
     for patient in read_labels(labels) if labels is not None else ():
         if pseudonym(key, "patient", patient) == locator:
             return f"patient_id {patient} of {labels}"
@@ -40,5 +43,5 @@ def locate(dicom: Path, key: bytes, locator: str, labels: Path | None = None) ->
     raise DataError(
         "no file of the export has this locator",
         where=str(dicom),
-        fix="give the export, the key and, for label_without_study, the --labels of the data set",
+        fix="give the export, the key and the --labels and --masks of the data set",
     )

@@ -15,6 +15,7 @@ from fedcmr.data.store import Dataset as DataSet
 from fedcmr.data.store import open_dataset
 from fedcmr.errors import UsageError
 from fedcmr.ingest.export import IngestSummary, ingest_export
+from fedcmr.ingest.locate import locate
 
 SLICES = Preprocessing(slices=1, phases=10, spacing_mm=3.0, size=32, margin=8)
 KEY = bytes(range(32))
@@ -200,3 +201,12 @@ def test_nothing_of_a_mask_names_a_patient(export: Path) -> None:
     for path in (export / "set").rglob("*"):
         if path.is_file():
             assert b"Doe" not in path.read_bytes()
+
+
+def test_a_locator_leads_back_to_a_mask(export: Path) -> None:
+    path = mask_files.write_nifti(export / "masks" / "nobody.nii.gz", MASK)
+    ingest(export)
+    with (export / "set" / "exclusions.csv").open(encoding="utf-8") as file:
+        (row,) = (row for row in csv.DictReader(file) if row["code"] == "mask_without_study")
+    found = locate(export / "dicom", KEY, row["locator"], masks=export / "masks")
+    assert found == str(path)
