@@ -42,7 +42,7 @@ def test_scar_is_bright_mvo_dark_and_healthy_wall_nulled(
 ) -> None:
     assert patient.lesion is not None
     heart = stack(patient, acquisition)
-    z = int(heart.window(patient.lesion.patch).max(axis=1).argmax())
+    z = int(np.abs(heart.levels - patient.lesion.patch.level).argmin())
     magnitude, real = render_lge(patient, acquisition)
     no_flow = ray(real, patient, acquisition, z, patient.lesion.patch.angle)
     _, with_flow = render_lge(replace(patient, mvo=False), acquisition)
