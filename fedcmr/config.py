@@ -1,36 +1,15 @@
-"""Settings: frozen pydantic models read from YAML; unknown keys are refused by name.
+"""An experiment: one run, one YAML file.
 
-An experiment travels as one canonical JSON string with its sha256, so that both sides can say
-which experiment they mean.
+It travels as one canonical JSON string with its sha256, so that both sides can say which
+experiment they mean.
 """
 
-import difflib
-import hashlib
-import json
-from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeAlias, TypeVar, get_args
+from typing import Annotated, Literal, Self, TypeAlias
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from fedcmr.errors import ConfigurationError
-
-
-class Settings(BaseModel):
-    """Base of every settings section: immutable, no unknown keys, no NaN."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-    def canonical_json(self) -> str:
-        """Return the one JSON text of these settings: sorted keys, no spaces."""
-        return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
-
-    def digest(self) -> str:
-        """Return the sha256 of the canonical JSON, in hex."""
-        return hashlib.sha256(self.canonical_json().encode()).hexdigest()
-
-
-SettingsT = TypeVar("SettingsT", bound=Settings)
+from fedcmr.network import ModelSettings
+from fedcmr.settings import Settings
 
 
 class Preprocessing(Settings):
@@ -62,72 +41,6 @@ class Preprocessing(Settings):
 
 
 TaskName: TypeAlias = Literal["scar", "mvo"]
-
-ModelName: TypeAlias = Literal[
-    "s_cnn",
-    "t_cnn",
-    "st_cnn",
-    "ast_cnn",
-    "st_ran",
-    "stcnn_3d",
-    "cnn_3d",
-    "cnn_lstm",
-    "mvo_r2plus1d_bert",
-    "c3d",
-    "i3d",
-    "slowfast",
-    "p3d",
-    "timesformer",
-    "vivit",
-]
-
-_ST_RAN = ("s_cnn", "t_cnn", "st_cnn", "ast_cnn", "st_ran")
-_MVO = ("mvo_r2plus1d_bert",)
-_COMPARATORS = tuple(name for name in get_args(ModelName) if name not in _ST_RAN + _MVO)
-
-_SWITCHES: dict[str, tuple[str, ...]] = {
-    "norm": (*_ST_RAN, *_MVO, "stcnn_3d", "cnn_3d", "cnn_lstm", "i3d", "slowfast", "p3d"),
-    "attention": _ST_RAN,
-    "layout": _ST_RAN,
-    "width": (*_MVO, *_COMPARATORS),
-    "axis_order": ("stcnn_3d",),
-    "preset": _MVO,
-    "bert": _MVO,
-    "cgmr": _MVO,
-    "grid": _MVO,
-}
-"""The networks that have a switch; elsewhere it must keep its default."""
-
-
-class ModelSettings(Settings):
-    """Which network, and the switches where papers and code disagree."""
-
-    name: ModelName = "st_ran"
-    norm: Literal["group", "batch"] = Field(
-        "group", description="normalisation of convolutions (ST-RAN: after the stem)"
-    )
-    attention: Literal["softmax_pos", "sigmoid", "code"] = "softmax_pos"
-    layout: Literal["slices_as_channels", "true_4d"] = "slices_as_channels"
-    width: float = Field(1.0, gt=0, le=1, description="share of the published filters")
-    axis_order: Literal["frames_first", "code"] = Field(
-        "frames_first", description="axis of the temporal kernel: slices x frames, or image x"
-    )
-    preset: Literal["code", "published"] = Field(
-        "code", description="MVO: the released code, or the published parameter counts"
-    )
-    bert: bool = Field(True, description="MVO: transformer over time before the classifier")
-    cgmr: bool = Field(True, description="MVO: coarse-mask branch, in training only")
-    grid: Literal[4, 16, 32, "raw"] = Field(16, description="MVO: side of the coarse mask")
-
-    @model_validator(mode="after")
-    def _switches_belong_to_the_network(self) -> Self:
-        for switch, names in _SWITCHES.items():
-            default = type(self).model_fields[switch].default
-            if self.name not in names and getattr(self, switch) != default:
-                raise ValueError(f"{self.name} has no switch {switch}; leave it out")
-        if self.grid != 16 and not self.cgmr:
-            raise ValueError("grid belongs to cgmr: leave it out or set cgmr to true")
-        return self
 
 
 class TrainingSettings(Settings):
@@ -337,70 +250,3 @@ class Experiment(Settings):
                 "follows single patients"
             )
         return self
-
-
-def load_settings(path: Path, kind: type[SettingsT]) -> SettingsT:
-    """Read one settings file.
-
-    Raises:
-        ConfigurationError: no such file, not YAML, or a value or key is not accepted.
-    """
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigurationError(
-            f"cannot read settings: {error.strerror}", where=str(path), fix="check the path"
-        ) from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f" in line {mark.line + 1}" if mark else ""
-        raise ConfigurationError(f"not valid YAML{line}", where=str(path)) from None
-    if not isinstance(data, dict):
-        raise ConfigurationError("settings must be a mapping of keys to values", where=str(path))
-    return parse_settings(data, kind, where=str(path))
-
-
-def parse_settings(data: dict[str, Any], kind: type[SettingsT], *, where: str) -> SettingsT:
-    """Check a mapping against `kind`; the first problem becomes one line.
-
-    Raises:
-        ConfigurationError: a value or key is not accepted.
-    """
-    try:
-        return kind.model_validate(data)
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        if first["type"] == "extra_forbidden":
-            names = _sibling_names(kind, first["loc"])
-            near = difflib.get_close_matches(str(first["loc"][-1]), names, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(names)}"
-            raise ConfigurationError(f"unknown key {key!r}", where=where, fix=hint) from None
-        message = first["msg"].removeprefix("Value error, ")
-        raise ConfigurationError(f"{key}: {message}" if key else message, where=where) from None
-
-
-def parse_json(text: str, kind: type[SettingsT], *, where: str) -> SettingsT:
-    """Check a JSON text against `kind`.
-
-    Raises:
-        ConfigurationError: not a JSON object, or a value or key is not accepted.
-    """
-    try:
-        data = json.loads(text)
-    except (ValueError, RecursionError):
-        data = None
-    if not isinstance(data, dict):
-        raise ConfigurationError("not a JSON object", where=where)
-    return parse_settings(data, kind, where=where)
-
-
-def _sibling_names(kind: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
-    for part in location[:-1]:
-        field = kind.model_fields.get(str(part))
-        if field is None or not isinstance(field.annotation, type):
-            return []
-        if not issubclass(field.annotation, BaseModel):
-            return []
-        kind = field.annotation
-    return sorted(kind.model_fields)

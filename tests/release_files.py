@@ -8,11 +8,12 @@ import numpy as np
 import torch
 from case_files import EDGES, level
 
-from fedcmr.config import Experiment, ModelSettings, Preprocessing
+from fedcmr.config import Experiment, Preprocessing
 from fedcmr.evaluation.metrics import metrics
 from fedcmr.evaluation.results import Metrics
 from fedcmr.evaluation.sums import collect, total
 from fedcmr.models.registry import build
+from fedcmr.network import ModelSettings
 from fedcmr.release.bundle import write_release
 from fedcmr.release.provenance import MissedRound, Provenance, RoundRecord, SiteRecord
 from fedcmr.release.signing import generate_signing_key

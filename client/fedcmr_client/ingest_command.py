@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fedcmr.cli.say import say
-from fedcmr.config import Experiment, Preprocessing, load_settings
+from fedcmr.config import Experiment, Preprocessing
 from fedcmr.errors import DataError, UsageError
+from fedcmr.settings import load_settings
 from fedcmr_client.keys import check_private, make_pseudonym_key
 from fedcmr_client.settings import SiteFolder, open_site
 

@@ -8,9 +8,9 @@ import typer
 import yaml
 
 from fedcmr.cli.say import say
-from fedcmr.config import parse_settings
 from fedcmr.errors import ConfigurationError
 from fedcmr.federation.fingerprint import fingerprint
+from fedcmr.settings import parse_settings
 from fedcmr_client.keys import make_pseudonym_key, make_site_key
 from fedcmr_client.settings import SiteSettings
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from torch import nn
 
-from fedcmr.config import Experiment, parse_json
+from fedcmr.config import Experiment
 from fedcmr.data.store import Dataset
 from fedcmr.errors import DataError, PolicyRefusal
 from fedcmr.federation.cohort import Cohort
@@ -16,6 +16,7 @@ from fedcmr.federation.contract import Contract, contract
 from fedcmr.federation.fedbn import with_own
 from fedcmr.federation.payload import Layout
 from fedcmr.models.registry import build
+from fedcmr.settings import parse_json
 from fedcmr.tasks.registry import Task, task
 from fedcmr.training.local import train_round
 from fedcmr.types import FloatArray, Split

@@ -7,11 +7,11 @@ from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import AfterValidator, Field, model_validator
 
-from fedcmr.config import Settings, load_settings
 from fedcmr.errors import ConfigurationError
 from fedcmr.evaluation.strata import COLUMNS
 from fedcmr.federation.address import Address
 from fedcmr.privacy.policy import Policy
+from fedcmr.settings import Settings, load_settings
 
 Role: TypeAlias = Literal["train", "validate"]
 """validate: the site never trains; its patients are only scored."""

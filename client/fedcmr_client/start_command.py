@@ -9,10 +9,10 @@ import typer
 
 from fedcmr.cli.lock import only_one
 from fedcmr.cli.run import end_on_sigterm
-from fedcmr.config import parse_settings
 from fedcmr.data.store import open_dataset
 from fedcmr.federation.address import check_free
 from fedcmr.federation.messages import PART
+from fedcmr.settings import parse_settings
 from fedcmr_client.keys import check_private
 from fedcmr_client.settings import SiteFolder, SiteSettings, open_site
 

@@ -11,9 +11,10 @@ from torch import Tensor
 
 from fedcmr.bench.naive_st_ran import naive_logits
 from fedcmr.bench.timing import medians_in_turn
-from fedcmr.config import ModelSettings, Preprocessing
+from fedcmr.config import Preprocessing
 from fedcmr.models.layers.factorised import Layout
 from fedcmr.models.st_ran import StRan
+from fedcmr.network import ModelSettings
 from fedcmr.training.device import visible_devices
 
 LAYOUTS: tuple[Layout, ...] = ("slices_as_channels", "true_4d")

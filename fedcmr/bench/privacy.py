@@ -25,8 +25,9 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 
 from fedcmr.bench.timing import medians_in_turn
-from fedcmr.config import ModelName, ModelSettings, Preprocessing
+from fedcmr.config import Preprocessing
 from fedcmr.models.registry import build
+from fedcmr.network import ModelName, ModelSettings
 from fedcmr.privacy.dp_sgd import SMALLEST_NORM, PrivateGradient
 from fedcmr.training.device import visible_devices
 

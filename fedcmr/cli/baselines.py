@@ -4,8 +4,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from fedcmr.cli.demonstration import LONGEST_STEP_S, Demonstration
-from fedcmr.config import Experiment, load_settings
+from fedcmr.config import Experiment
 from fedcmr.drill.federation import call
+from fedcmr.settings import load_settings
 
 CENTRALISED = "centralised"
 

@@ -81,9 +81,10 @@ def ingest_command(
     Example: fedcmr bench ingest /export
     """
     from fedcmr.bench.ingest import bench_ingest
-    from fedcmr.config import Experiment, Preprocessing, load_settings
+    from fedcmr.config import Experiment, Preprocessing
     from fedcmr.phantom.sites import SITES
     from fedcmr.phantom.write import write_site
+    from fedcmr.settings import load_settings
 
     preprocessing = (
         Preprocessing()
@@ -123,7 +124,8 @@ def dp_command(
     import torch
 
     from fedcmr.bench.privacy import bench_privacy
-    from fedcmr.config import ModelSettings, parse_settings
+    from fedcmr.network import ModelSettings
+    from fedcmr.settings import parse_settings
 
     settings = parse_settings({"name": model}, ModelSettings, where="--model")
     result = bench_privacy(

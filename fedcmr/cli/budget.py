@@ -6,8 +6,9 @@ from pathlib import Path
 import yaml
 
 from fedcmr.cli.demonstration import Demonstration
-from fedcmr.config import Experiment, load_settings
+from fedcmr.config import Experiment
 from fedcmr.errors import CheckFailed, PolicyRefusal
+from fedcmr.settings import load_settings
 
 ONE_RUN, THREE_RUNS = 1.1, 3.0
 """Budgets as multiples of what a run may spend."""

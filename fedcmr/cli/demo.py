@@ -12,10 +12,11 @@ from fedcmr.cli.baselines import train_baselines
 from fedcmr.cli.budget import give_budgets, run_again
 from fedcmr.cli.demonstration import Demonstration
 from fedcmr.cli.results import print_results
-from fedcmr.config import Experiment, TaskName, load_settings
+from fedcmr.config import Experiment, TaskName
 from fedcmr.drill.federation import call, free_port
 from fedcmr.errors import UsageError
 from fedcmr.evaluation.results import Metrics
+from fedcmr.settings import load_settings
 
 
 def demo_command(

@@ -15,9 +15,10 @@ import yaml
 from rich.console import Console
 
 from fedcmr.cli.shipped import shipped_experiment
-from fedcmr.config import Experiment, load_settings
+from fedcmr.config import Experiment
 from fedcmr.drill.federation import call, script
 from fedcmr.errors import CheckFailed, ConfigurationError
+from fedcmr.settings import load_settings
 
 MARKER = ".fedcmr-demo"
 """Tells a folder that the demo may delete from one that it may not."""

@@ -38,11 +38,12 @@ def train_command(
     """
     import torch
 
-    from fedcmr.config import Experiment, load_settings
+    from fedcmr.config import Experiment
     from fedcmr.data.pool import pool
     from fedcmr.data.store import open_dataset, write_atomically
     from fedcmr.errors import ConfigurationError
     from fedcmr.models.registry import build
+    from fedcmr.settings import load_settings
     from fedcmr.tasks.registry import task
     from fedcmr.training.centralised import train_centralised
     from fedcmr.training.checkpoint import save_checkpoint

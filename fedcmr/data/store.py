@@ -17,9 +17,10 @@ from typing import Any, Literal
 import numpy as np
 import yaml
 
-from fedcmr.config import Preprocessing, Settings, load_settings
+from fedcmr.config import Preprocessing
 from fedcmr.data.record import COLUMNS, StudyRecord, parse_row
 from fedcmr.errors import DataError
+from fedcmr.settings import Settings, load_settings
 from fedcmr.types import Split, StoredCine, StoredMask
 
 MANIFEST = "dataset.yaml"

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from fedcmr.config import parse_json
 from fedcmr.drill.federation import SERVER, Federation, Process, until
 from fedcmr.drill.noise import SMALL, noise_dataset
 from fedcmr.release.layout import PROVENANCE, WEIGHTS
 from fedcmr.release.provenance import Provenance
+from fedcmr.settings import parse_json
 from fedcmr.types import Split
 
 SITES = {"a": 20, "b": 28, "c": 12}

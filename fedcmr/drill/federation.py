@@ -13,8 +13,9 @@ from typing import Any
 
 import yaml
 
-from fedcmr.config import Experiment, load_settings
+from fedcmr.config import Experiment
 from fedcmr.errors import CheckFailed
+from fedcmr.settings import load_settings
 
 SERVER = "coordinator"
 ENVIRONMENT = {

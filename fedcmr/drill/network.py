@@ -6,12 +6,12 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from fedcmr.config import parse_json
 from fedcmr.drill.federation import PATIENCE_S, Federation
 from fedcmr.drill.noise import SMALL, noise_dataset
 from fedcmr.drill.proxy import Proxy
 from fedcmr.release.layout import PROVENANCE, WEIGHTS
 from fedcmr.release.provenance import Provenance
+from fedcmr.settings import parse_json
 from fedcmr.types import Split
 
 SITES = tuple(f"site-{number}" for number in range(1, 8))

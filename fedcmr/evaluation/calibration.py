@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 from pydantic import Field
 
-from fedcmr.config import Settings, parse_json
 from fedcmr.errors import ConfigurationError
 from fedcmr.evaluation.edges import SMALLEST_SCORE
 from fedcmr.evaluation.intervals import Z95
 from fedcmr.evaluation.results import Estimate
+from fedcmr.settings import Settings, parse_json
 from fedcmr.types import DoubleArray
 
 MOST_STEPS = 20

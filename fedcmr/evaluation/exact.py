@@ -5,7 +5,6 @@ from typing import TypeVar
 
 import numpy as np
 
-from fedcmr.config import Settings
 from fedcmr.errors import DataError
 from fedcmr.evaluation.calibration import calibration_sums, fit
 from fedcmr.evaluation.cases import Cases
@@ -33,6 +32,7 @@ from fedcmr.evaluation.sums import (
     stratum_sums,
 )
 from fedcmr.evaluation.threshold import at_threshold, choose_threshold
+from fedcmr.settings import Settings
 from fedcmr.types import DoubleArray
 
 RELIABLE = 10

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 from pydantic import Field, model_validator
 
-from fedcmr.config import Settings, parse_json
 from fedcmr.errors import ConfigurationError, DataError
 from fedcmr.evaluation.delong import NO_VARIANCE, auc_interval, placements
 from fedcmr.evaluation.edges import Edges, coarse_edges, quantile_edges
@@ -22,6 +21,7 @@ from fedcmr.evaluation.sums import (
     EvaluationSums,
     StratumSums,
 )
+from fedcmr.settings import Settings, parse_json
 from fedcmr.types import DoubleArray
 
 JOINT_QUANTILES = 1900

@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from fedcmr.config import Settings
+from fedcmr.settings import Settings
 
 SUPPRESSED: Literal["suppressed"] = "suppressed"
 WITHHELD: Literal["withheld"] = "withheld"

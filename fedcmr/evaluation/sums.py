@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import Field, StringConstraints, model_validator
 
-from fedcmr.config import Settings, parse_json
 from fedcmr.errors import ConfigurationError, DataError
 from fedcmr.evaluation.edges import Edges, coarse_edges
 from fedcmr.evaluation.strata import NOT_GIVEN, TABLES, Columns, Level
+from fedcmr.settings import Settings, parse_json
 
 CountArray = NDArray[np.int64]
 """Cases per bin: (bins,)."""

@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from fedcmr.config import Settings
+from fedcmr.settings import Settings
 
 
 class Cohort(Settings):

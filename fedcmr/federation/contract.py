@@ -5,9 +5,10 @@ from functools import cache
 from pathlib import Path
 
 import fedcmr
-from fedcmr.config import Experiment, Settings
+from fedcmr.config import Experiment
 from fedcmr.federation.payload import Layout
 from fedcmr.models.registry import build
+from fedcmr.settings import Settings
 
 
 class Contract(Settings):

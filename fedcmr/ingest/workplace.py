@@ -11,9 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from fedcmr.config import Preprocessing, Settings, load_settings
+from fedcmr.config import Preprocessing
 from fedcmr.data.store import MANIFEST, PARTIAL, Manifest, write_atomically
 from fedcmr.errors import DataError
+from fedcmr.settings import Settings, load_settings
 
 MARKER = "unfinished.yaml"
 

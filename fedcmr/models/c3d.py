@@ -5,11 +5,12 @@ Eight 3x3x3 convolutions, five poolings, two layers of 4096, one logit, for fram
 
 from torch import Tensor, nn
 
-from fedcmr.config import ModelSettings, Preprocessing
+from fedcmr.config import Preprocessing
 from fedcmr.errors import ConfigurationError
 from fedcmr.models.layers.convolution import he
 from fedcmr.models.layers.shape import as_colour, expect, scaled
 from fedcmr.models.registry import Count, register
+from fedcmr.network import ModelSettings
 
 STAGES = ((64,), (128,), (256, 256), (512, 512), (512, 512))
 HIDDEN = 4096

@@ -8,11 +8,12 @@ of 128 pixels (46,469,891); at the 64 of the released scripts there are 46,433,0
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fedcmr.config import ModelSettings, Preprocessing
+from fedcmr.config import Preprocessing
 from fedcmr.models.layers.convolution import he
 from fedcmr.models.layers.normalisation import Normalisation, keras_norm
 from fedcmr.models.layers.shape import expect, scaled
 from fedcmr.models.registry import Count, register
+from fedcmr.network import ModelSettings
 
 STAGES = ((2, 64), (5, 128), (5, 256), (2, 512))
 """Blocks and filters."""

@@ -10,7 +10,7 @@ left out.
 import torch
 from torch import Tensor, nn
 
-from fedcmr.config import ModelSettings, Preprocessing
+from fedcmr.config import Preprocessing
 from fedcmr.errors import ConfigurationError
 from fedcmr.models.layers.convolution import he
 from fedcmr.models.layers.lstm import Lstm
@@ -23,6 +23,7 @@ from fedcmr.models.layers.per_slice import (
 )
 from fedcmr.models.layers.shape import expect, scaled
 from fedcmr.models.registry import Count, register
+from fedcmr.network import ModelSettings
 
 ATTENTION_UNITS = 32
 LSTM_UNITS = 10

@@ -7,11 +7,12 @@ before the logit, which we chose; without it there are 12,288,289.
 import torch
 from torch import Tensor, nn
 
-from fedcmr.config import ModelSettings, Preprocessing
+from fedcmr.config import Preprocessing
 from fedcmr.models.layers.convolution import ONE, conv_norm_relu, he
 from fedcmr.models.layers.normalisation import Normalisation
 from fedcmr.models.layers.shape import as_colour, expect, scaled
 from fedcmr.models.registry import Count, register
+from fedcmr.network import ModelSettings
 
 STAGES = (
     ((64, 96, 128, 16, 32, 32), (128, 128, 192, 32, 96, 64)),

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from fedcmr.config import ModelSettings, Preprocessing
+from fedcmr.config import Preprocessing
 from fedcmr.errors import ConfigurationError
 from fedcmr.models.layers.convolution import he
 from fedcmr.models.layers.normalisation import Normalisation, normalisation
@@ -18,6 +18,7 @@ from fedcmr.models.layers.r2plus1d import TIME_STRIDE, R2Plus1d
 from fedcmr.models.layers.shape import as_colour, expect, scaled
 from fedcmr.models.layers.transformer import ClassToken, Positions, transformer_layer
 from fedcmr.models.registry import Count, register
+from fedcmr.network import ModelSettings
 
 HEADS = 8
 DROPOUT = 0.1

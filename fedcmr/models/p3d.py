@@ -10,12 +10,13 @@ from typing import Literal, TypeAlias
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fedcmr.config import ModelSettings, Preprocessing
+from fedcmr.config import Preprocessing
 from fedcmr.errors import ConfigurationError
 from fedcmr.models.layers.convolution import ONE, Triple, conv_norm, conv_norm_relu, he
 from fedcmr.models.layers.normalisation import Normalisation
 from fedcmr.models.layers.shape import as_colour, expect, scaled
 from fedcmr.models.registry import Count, register
+from fedcmr.network import ModelSettings
 
 Kind: TypeAlias = Literal["A", "B", "C"]
 

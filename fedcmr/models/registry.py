@@ -12,8 +12,9 @@ from typing import Any, TypeAlias, get_args
 import torch
 from torch import Tensor, nn
 
-from fedcmr.config import ModelName, ModelSettings, Preprocessing, TaskName
+from fedcmr.config import Preprocessing, TaskName
 from fedcmr.errors import ConfigurationError
+from fedcmr.network import ModelName, ModelSettings
 
 Builder: TypeAlias = Callable[[ModelSettings, Preprocessing], nn.Module]
 

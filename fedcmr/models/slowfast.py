@@ -6,11 +6,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fedcmr.config import ModelSettings, Preprocessing
+from fedcmr.config import Preprocessing
 from fedcmr.models.layers.convolution import ONE, conv_norm, conv_norm_relu, he
 from fedcmr.models.layers.normalisation import Normalisation
 from fedcmr.models.layers.shape import as_colour, expect, scaled
 from fedcmr.models.registry import Count, register
+from fedcmr.network import ModelSettings
 
 BLOCKS = (3, 4, 6, 3)
 STEM = 64

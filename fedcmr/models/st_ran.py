@@ -10,13 +10,14 @@ from itertools import pairwise
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fedcmr.config import ModelSettings, Preprocessing
+from fedcmr.config import Preprocessing
 from fedcmr.models.layers.factorised import FactorisedConv
 from fedcmr.models.layers.gate import Gate
 from fedcmr.models.layers.normalisation import StemNorm
 from fedcmr.models.layers.pooling import halve_plane
 from fedcmr.models.layers.residual import ResidualBlock, glorot_linear, projection
 from fedcmr.models.registry import Count, register
+from fedcmr.network import ModelSettings
 
 WIDTHS = (16, 16, 32, 64, 128)
 """Filters of the stem and of the four residual blocks; each block sees half the image before it."""

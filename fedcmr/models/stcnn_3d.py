@@ -11,7 +11,7 @@ from itertools import pairwise
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fedcmr.config import ModelSettings, Preprocessing
+from fedcmr.config import Preprocessing
 from fedcmr.models.layers.channels import channels_first, channels_last
 from fedcmr.models.layers.factorised import Kernel
 from fedcmr.models.layers.normalisation import StemNorm
@@ -19,6 +19,7 @@ from fedcmr.models.layers.residual import ResidualBlock, glorot_linear, projecti
 from fedcmr.models.layers.shape import expect, scaled
 from fedcmr.models.registry import Count, register
 from fedcmr.models.st_ran import WIDTHS
+from fedcmr.network import ModelSettings
 
 
 class Conv(Kernel):

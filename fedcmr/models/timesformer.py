@@ -8,10 +8,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fedcmr.config import ModelSettings, Preprocessing
+from fedcmr.config import Preprocessing
 from fedcmr.models.layers.shape import as_colour, expect
 from fedcmr.models.layers.transformer import Attention, ClassToken, Positions, Residual, perceptron
 from fedcmr.models.registry import Count, register
+from fedcmr.network import ModelSettings
 
 HEADS = 12
 HEAD_WIDTH = 64

@@ -6,10 +6,11 @@ width 384, 6 heads, 16 layers in space, 6 in time, patches of 4.
 
 from torch import Tensor, nn
 
-from fedcmr.config import ModelSettings, Preprocessing
+from fedcmr.config import Preprocessing
 from fedcmr.models.layers.shape import as_colour, expect
 from fedcmr.models.layers.transformer import ClassToken, Positions, transformer_layer
 from fedcmr.models.registry import Count, register
+from fedcmr.network import ModelSettings
 
 HEADS = 6
 HEAD_WIDTH = 64

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from fedcmr.config import Experiment, Settings
+from fedcmr.config import Experiment
+from fedcmr.settings import Settings
 
 Names = Annotated[tuple[str, ...], Field(min_length=1)]
 

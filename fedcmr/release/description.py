@@ -4,7 +4,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from fedcmr.config import Experiment, Settings
+from fedcmr.config import Experiment
+from fedcmr.settings import Settings
 
 LABELS: dict[str, tuple[str, str]] = {
     "scar": ("no scar", "scar"),

@@ -7,11 +7,12 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from fedcmr.config import Experiment, load_settings
+from fedcmr.config import Experiment
 from fedcmr.errors import CheckFailed
 from fedcmr.models.registry import build
 from fedcmr.release.description import Description
 from fedcmr.release.layout import MODEL, WEIGHTS, check_inventory
+from fedcmr.settings import load_settings
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ from typing import Annotated, Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from fedcmr.config import Settings, parse_json
 from fedcmr.data.store import Dataset
 from fedcmr.errors import ConfigurationError, DataError
 from fedcmr.evaluation.strata import NOT_GIVEN, VIEWS, levels
 from fedcmr.evaluation.sums import MOST_CASES, Count, Word
+from fedcmr.settings import Settings, parse_json
 from fedcmr.survey.measures import INTENSITY_BINS, MEASURES, intensity_shares
 from fedcmr.tasks.task import Task
 

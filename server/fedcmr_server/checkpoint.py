@@ -8,8 +8,8 @@ from typing import BinaryIO
 
 import numpy as np
 
-from fedcmr.config import parse_json
 from fedcmr.errors import DataError, FedcmrError
+from fedcmr.settings import parse_json
 from fedcmr.types import FloatArray
 from fedcmr_server.disk import replace_file, writing
 from fedcmr_server.state import RunState

@@ -7,10 +7,10 @@ import typer
 import yaml
 
 from fedcmr.cli.say import say
-from fedcmr.config import parse_settings
 from fedcmr.errors import ConfigurationError, UsageError
 from fedcmr.federation.address import check_host
 from fedcmr.federation.fingerprint import fingerprint
+from fedcmr.settings import parse_settings
 from fedcmr_server.pki import issue_server_certificate, make_authority
 from fedcmr_server.settings import ServerSettings
 

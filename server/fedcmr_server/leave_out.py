@@ -3,9 +3,10 @@
 import logging
 from pathlib import Path
 
-from fedcmr.config import Experiment, parse_settings
+from fedcmr.config import Experiment
 from fedcmr.errors import DataError, PartialRun
 from fedcmr.evaluation.sums import EvaluationSums
+from fedcmr.settings import parse_settings
 from fedcmr_server.disk import replace_file
 from fedcmr_server.rounds import Rounds
 

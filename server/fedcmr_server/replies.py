@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fedcmr.config import Experiment, parse_json
+from fedcmr.config import Experiment
 from fedcmr.errors import FedcmrError
 from fedcmr.evaluation.edges import Edges
 from fedcmr.evaluation.joint import JointSums
@@ -15,6 +15,7 @@ from fedcmr.evaluation.sums import EvaluationSums
 from fedcmr.federation import messages as wire
 from fedcmr.federation.cohort import Cohort
 from fedcmr.federation.payload import Layout
+from fedcmr.settings import parse_json
 from fedcmr_server.reply import Reply
 from fedcmr_server.state import Contribution
 

@@ -10,10 +10,11 @@ import typer
 
 from fedcmr.cli.lock import only_one
 from fedcmr.cli.say import say
-from fedcmr.config import Experiment, load_settings, parse_settings
+from fedcmr.config import Experiment
 from fedcmr.errors import PartialRun, UsageError
 from fedcmr.federation.address import check_free
 from fedcmr.federation.messages import PART
+from fedcmr.settings import load_settings, parse_settings
 from fedcmr_server.settings import ServerFolder, ServerSettings, open_server
 
 if TYPE_CHECKING:

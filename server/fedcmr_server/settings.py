@@ -5,9 +5,10 @@ from pathlib import Path
 
 from pydantic import Field
 
-from fedcmr.config import Experiment, Settings, load_settings
+from fedcmr.config import Experiment
 from fedcmr.errors import ConfigurationError
 from fedcmr.federation.address import Address
+from fedcmr.settings import Settings, load_settings
 
 
 class ServerSettings(Settings):

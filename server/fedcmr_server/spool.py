@@ -5,9 +5,9 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from fedcmr.config import parse_json
 from fedcmr.errors import ConfigurationError
 from fedcmr.federation.payload import Layout
+from fedcmr.settings import parse_json
 from fedcmr_server.disk import replace_file, writing
 from fedcmr_server.state import Contribution
 from fedcmr_server.strategies.strategy import Update

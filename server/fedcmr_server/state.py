@@ -2,8 +2,8 @@
 
 from pydantic import Field
 
-from fedcmr.config import Settings
 from fedcmr.federation.cohort import Cohort
+from fedcmr.settings import Settings
 
 
 class Contribution(Settings):

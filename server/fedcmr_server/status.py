@@ -7,9 +7,10 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Literal
 
-from fedcmr.config import Experiment, Settings, parse_settings
+from fedcmr.config import Experiment
 from fedcmr.errors import DataError
 from fedcmr.federation import messages as wire
+from fedcmr.settings import Settings, parse_settings
 from fedcmr_server.disk import replace_file
 from fedcmr_server.sites import Sites
 

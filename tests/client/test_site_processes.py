@@ -11,11 +11,12 @@ from fedcmr_client.settings import SiteFolder, SiteSettings
 from site_files import AUTO, PRIVATE, SETTINGS, SPLITS, accept, start
 from typer.testing import CliRunner
 
-from fedcmr.config import Experiment, load_settings
+from fedcmr.config import Experiment
 from fedcmr.data.store import open_dataset
 from fedcmr.drill.federation import Federation
 from fedcmr.drill.noise import SMALL, noise_dataset
 from fedcmr.errors import CheckFailed, DataError
+from fedcmr.settings import load_settings
 
 ONE_ROUND = {"rounds": 1, "quorum": 1, "site_wait_s": 60, "select": "last"}
 TEST = {**SETTINGS, "federation": ONE_ROUND, "evaluation": {"min_class_count": 1}}

@@ -2,7 +2,7 @@ from pathlib import Path
 
 from fedcmr_client.settings import SiteSettings
 
-from fedcmr.config import load_settings
+from fedcmr.settings import load_settings
 
 EXAMPLE = Path(__file__).parents[2] / "configs" / "sites" / "example.yaml"
 

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 from safetensors.torch import load_file
 
-from fedcmr.config import Experiment, load_settings
+from fedcmr.config import Experiment
 from fedcmr.drill.federation import Federation, call
 from fedcmr.drill.noise import SMALL, noise_dataset
 from fedcmr.federation.payload import Layout
 from fedcmr.models.registry import build
 from fedcmr.release.layout import WEIGHTS
+from fedcmr.settings import load_settings
 
 SIZES = {"a": 6, "b": 10, "c": 4}
 ONE_STEP = {

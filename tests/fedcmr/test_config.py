@@ -4,8 +4,9 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from fedcmr.config import Experiment, load_settings, parse_json, parse_settings
+from fedcmr.config import Experiment
 from fedcmr.errors import ConfigurationError
+from fedcmr.settings import load_settings, parse_json, parse_settings
 
 SHIPPED = sorted((Path(__file__).parents[2] / "configs" / "experiments").glob("*.yaml"))
 

@@ -13,10 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import fedcmr
-from fedcmr.config import Experiment, Preprocessing, load_settings
+from fedcmr.config import Experiment, Preprocessing
 from fedcmr.data.record import StudyRecord
 from fedcmr.data.store import Dataset, open_dataset, write_dataset
 from fedcmr.errors import ConfigurationError, DataError
+from fedcmr.settings import load_settings
 from fedcmr.training.checkpoint import load_checkpoint
 
 SMALL = Preprocessing(slices=2, phases=3, size=16)

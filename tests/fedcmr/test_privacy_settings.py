@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from fedcmr.config import Experiment, parse_settings
+from fedcmr.config import Experiment
 from fedcmr.errors import ConfigurationError
+from fedcmr.settings import parse_settings
 
 SIGMA = {"mechanism": "dp_sgd", "noise_multiplier": 1.0}
 LAST = {"select": "last"}

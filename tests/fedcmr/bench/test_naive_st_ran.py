@@ -2,9 +2,9 @@ import pytest
 import torch
 
 from fedcmr.bench.naive_st_ran import naive_logits
-from fedcmr.config import ModelSettings
 from fedcmr.models.layers.factorised import Layout
 from fedcmr.models.st_ran import StRan
+from fedcmr.network import ModelSettings
 
 
 @pytest.mark.parametrize("layout", ["slices_as_channels", "true_4d"])

@@ -13,12 +13,13 @@ from typer.testing import CliRunner, Result
 from fedcmr.audit.attack import Attack
 from fedcmr.audit.membership import Audit
 from fedcmr.cli.audit import audit_command
-from fedcmr.config import Preprocessing, load_settings
+from fedcmr.config import Preprocessing
 from fedcmr.data.record import COLUMNS, parse_row
 from fedcmr.data.store import write_dataset
 from fedcmr.errors import CheckFailed
 from fedcmr.evaluation.results import Estimate
 from fedcmr.release.description import Description
+from fedcmr.settings import load_settings
 
 ATTACK = Attack(
     name="loss threshold",

@@ -10,11 +10,12 @@ from sklearn.metrics import roc_auc_score
 from typer.testing import CliRunner
 
 from fedcmr.cli.train import train_command
-from fedcmr.config import Experiment, Preprocessing, load_settings
+from fedcmr.config import Experiment, Preprocessing
 from fedcmr.data.record import SPLITS, StudyRecord
 from fedcmr.data.store import open_dataset, write_dataset
 from fedcmr.errors import ConfigurationError
 from fedcmr.models.registry import build
+from fedcmr.settings import load_settings
 from fedcmr.tasks.scar import SCAR
 from fedcmr.training.scoring import score
 

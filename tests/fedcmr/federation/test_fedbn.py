@@ -2,10 +2,11 @@ import numpy as np
 import pytest
 import torch
 
-from fedcmr.config import ModelSettings, Preprocessing
+from fedcmr.config import Preprocessing
 from fedcmr.federation.fedbn import with_own
 from fedcmr.federation.payload import Layout
 from fedcmr.models.registry import build
+from fedcmr.network import ModelSettings
 
 SHAPE = Preprocessing(size=16, phases=4, slices=3)
 

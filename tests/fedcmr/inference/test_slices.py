@@ -9,9 +9,10 @@ import release_files
 import torch
 from safetensors import safe_open
 
-from fedcmr.config import Experiment, ModelSettings, Preprocessing
+from fedcmr.config import Experiment, Preprocessing
 from fedcmr.inference.predict import predict, score
 from fedcmr.models.registry import TRAINING_ONLY, build
+from fedcmr.network import ModelSettings
 from fedcmr.release.open import open_release
 from fedcmr.release.signing import generate_signing_key
 

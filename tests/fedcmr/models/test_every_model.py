@@ -9,8 +9,9 @@ from opacus import GradSampleModule
 from opacus.validators import ModuleValidator
 from torch import Tensor, nn
 
-from fedcmr.config import ModelName, ModelSettings, Preprocessing
+from fedcmr.config import Preprocessing
 from fedcmr.models.registry import PUBLISHED_INPUT, build, entries
+from fedcmr.network import ModelName, ModelSettings
 
 REDUCED = {
     "scar": Preprocessing(slices=2, phases=10, size=32),

@@ -3,11 +3,13 @@ from typing import Any
 import pytest
 import torch
 
-from fedcmr.config import ModelSettings, Preprocessing, parse_settings
+from fedcmr.config import Preprocessing
 from fedcmr.errors import ConfigurationError
 from fedcmr.models.layers.r2plus1d import R2Plus1d
 from fedcmr.models.mvo_r2plus1d_bert import MapBranch, MvoR2Plus1dBert
 from fedcmr.models.registry import PUBLISHED_INPUT
+from fedcmr.network import ModelSettings
+from fedcmr.settings import parse_settings
 
 
 def network(**switches: Any) -> MvoR2Plus1dBert:

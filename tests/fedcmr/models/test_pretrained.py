@@ -6,11 +6,11 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from fedcmr.config import ModelSettings
 from fedcmr.errors import ConfigurationError
 from fedcmr.models.mvo_r2plus1d_bert import MvoR2Plus1dBert
 from fedcmr.models.pretrained import load_backbone, read_weights
 from fedcmr.models.registry import PUBLISHED_INPUT
+from fedcmr.network import ModelSettings
 
 Shapes = Iterator[tuple[str, tuple[int, ...]]]
 

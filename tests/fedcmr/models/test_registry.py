@@ -2,7 +2,7 @@ from typing import get_args
 
 import pytest
 
-from fedcmr.config import ModelName, ModelSettings, Preprocessing
+from fedcmr.config import Preprocessing
 from fedcmr.errors import ConfigurationError
 from fedcmr.models.registry import (
     build,
@@ -10,6 +10,7 @@ from fedcmr.models.registry import (
     inference_state,
     register,
 )
+from fedcmr.network import ModelName, ModelSettings
 
 ONE_SLICE = Preprocessing(slices=1, phases=16, size=32)
 TINY_MVO = ModelSettings(name="mvo_r2plus1d_bert", width=0.1)

@@ -11,8 +11,9 @@ from opacus.validators import ModuleValidator
 from reference import st_ran as reference
 from torch import nn
 
-from fedcmr.config import ModelSettings, Preprocessing
+from fedcmr.config import Preprocessing
 from fedcmr.models.registry import build
+from fedcmr.network import ModelSettings
 
 PREPROCESSING = Preprocessing(slices=3, phases=6, size=32)
 NAMES = ("s_cnn", "t_cnn", "st_cnn", "ast_cnn", "st_ran")

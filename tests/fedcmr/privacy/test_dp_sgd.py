@@ -9,9 +9,10 @@ import torch.nn.functional as F
 from opacus import GradSampleModule
 from torch import Tensor, nn
 
-from fedcmr.config import Experiment, ModelSettings, Preprocessing
+from fedcmr.config import Experiment, Preprocessing
 from fedcmr.errors import ConfigurationError
 from fedcmr.models.registry import build
+from fedcmr.network import ModelSettings
 from fedcmr.privacy.accounting import Spending
 from fedcmr.privacy.dp_sgd import DpSgd, PrivateGradient, dp_sgd, patient_groups, refuse_mixing
 from fedcmr.privacy.noise import Chance

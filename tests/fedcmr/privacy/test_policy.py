@@ -4,9 +4,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from fedcmr.config import Experiment, load_settings
+from fedcmr.config import Experiment
 from fedcmr.errors import ConfigurationError
 from fedcmr.privacy.policy import Policy
+from fedcmr.settings import load_settings
 
 DAY = dt.date(2026, 6, 1)
 SHIPPED = Path(__file__).parents[3] / "configs" / "policies"

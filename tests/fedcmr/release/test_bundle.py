@@ -6,9 +6,10 @@ import pytest
 import torch
 from release_files import write
 
-from fedcmr.config import Experiment, ModelSettings
+from fedcmr.config import Experiment
 from fedcmr.errors import ConfigurationError, FedcmrError
 from fedcmr.evaluation.results import Metrics
+from fedcmr.network import ModelSettings
 from fedcmr.release.layout import CONTENT, METRICS, PROVENANCE
 from fedcmr.release.provenance import Provenance
 
@@ -24,7 +25,7 @@ def test_equal_input_gives_equal_bytes(tmp_path: Path, keys: Keys) -> None:
 def test_bytes_do_not_depend_on_the_process(release: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from fedcmr.release.report import *;"
-        "from fedcmr.config import load_settings, parse_json;"
+        "from fedcmr.settings import load_settings, parse_json;"
         "r = Path(sys.argv[1]);"
         "d = load_settings(r / 'model.yaml', Description);"
         "p = parse_json((r / 'provenance.json').read_text(), Provenance, where='');"

@@ -5,12 +5,13 @@ import pytest
 from metrics_files import METRICS
 from provenance_files import HOSTILE, PROVENANCE
 
-from fedcmr.config import Experiment, load_settings, parse_settings
+from fedcmr.config import Experiment
 from fedcmr.release.card import NOT_PROVIDED, render_card
 from fedcmr.release.checklists import CLAIM, TRIPOD_AI
 from fedcmr.release.description import Description
 from fedcmr.release.facts import facts
 from fedcmr.release.layout import CARD, MODEL
+from fedcmr.settings import load_settings, parse_settings
 
 
 @pytest.fixture

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from fedcmr.config import load_settings, parse_json
 from fedcmr.evaluation.results import Metrics, WithinSite
 from fedcmr.release.description import Description
 from fedcmr.release.layout import METRICS, MODEL, REPORT, TABLES
 from fedcmr.release.provenance import MissedRound, Provenance
 from fedcmr.release.report import absences, render_report
+from fedcmr.settings import load_settings, parse_json
 
 Facts = tuple[Description, Metrics, Provenance]
 

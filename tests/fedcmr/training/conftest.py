@@ -7,10 +7,11 @@ import pytest
 import torch
 from torch import nn
 
-from fedcmr.config import ModelSettings, Preprocessing
+from fedcmr.config import Preprocessing
 from fedcmr.data.record import StudyRecord
 from fedcmr.data.store import Dataset, write_dataset
 from fedcmr.models.registry import build
+from fedcmr.network import ModelSettings
 from fedcmr.types import Split
 
 PREPROCESSING = Preprocessing(slices=2, phases=6, size=16)

@@ -11,10 +11,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from fedcmr.config import ModelName, ModelSettings, Preprocessing, TrainingSettings
+from fedcmr.config import Preprocessing, TrainingSettings
 from fedcmr.data.store import Dataset, write_dataset
 from fedcmr.errors import ConfigurationError
 from fedcmr.models.registry import PUBLISHED_INPUT, build, entries
+from fedcmr.network import ModelName, ModelSettings
 from fedcmr.privacy.accounting import Spending
 from fedcmr.privacy.dp_sgd import DpSgd
 from fedcmr.privacy.noise import Chance

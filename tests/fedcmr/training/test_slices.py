@@ -8,9 +8,10 @@ import pytest
 import torch
 from torch import nn
 
-from fedcmr.config import ModelSettings, Preprocessing, TrainingSettings
+from fedcmr.config import Preprocessing, TrainingSettings
 from fedcmr.data.store import Dataset, write_dataset
 from fedcmr.models.registry import TRAINING_ONLY, build
+from fedcmr.network import ModelSettings
 from fedcmr.tasks.mvo import MVO_TASK, map_loss, map_targets
 from fedcmr.training.local import train_round
 from fedcmr.training.scoring import score
