@@ -2,15 +2,14 @@
 
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 import pydicom
 
+from fedcmr.bench.figure import Figure
 from fedcmr.config import Preprocessing
 from fedcmr.dicom.quiet import quiet
 from fedcmr.errors import DataError
@@ -19,32 +18,20 @@ from fedcmr.ingest.scan import list_files
 
 KEY = bytes(32)
 """Of the throwaway data sets."""
+OVER_FLOOR = 1.3
+"""Times the floor that ingest may take."""
 
 
-@dataclass(frozen=True)
-class IngestBench:
-    """Content of `fedcmr bench ingest --json`; CPU seconds of one process, medians."""
-
-    files: int
-    images: int
-    """Files with pixels that pydicom can decode."""
-    megabytes: float
-    studies: int
-    repeats: int
-    floor_s: float
-    """pydicom.dcmread(...).pixel_array of every file."""
-    ingest_s: float
-    """Header pass, grid, preparation and writing, with one worker."""
-    ratio: float
-    """Ingest over floor."""
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain values."""
-        return asdict(self)
-
-
-def bench_ingest(dicom: Path, preprocessing: Preprocessing, *, repeats: int) -> IngestBench:
+def bench_ingest(
+    dicom: Path, preprocessing: Preprocessing, repeats: int, name: str = "export"
+) -> Iterator[Figure]:
     """Time both in turn, after one untimed turn that fills the disk cache.
+
+    Args:
+        dicom: folder of DICOM files.
+        preprocessing: what to make of a cine.
+        repeats: timed turns.
+        name: of the export.
 
     Raises:
         DataError: there is no image in `dicom`.
@@ -61,15 +48,15 @@ def bench_ingest(dicom: Path, preprocessing: Preprocessing, *, repeats: int) -> 
             ingests.append(ingest)
     if not images:
         raise DataError("no image that pydicom can decode", where=str(dicom))
-    return IngestBench(
-        files=len(paths),
-        images=images,
-        megabytes=round(sum(path.stat().st_size for path in paths) / 1e6, 1),
-        studies=studies,
-        repeats=repeats,
-        floor_s=median(floors),
-        ingest_s=median(ingests),
-        ratio=median(ingests) / median(floors),
+    megabytes = sum(path.stat().st_size for path in paths) / 1e6
+    yield Figure(
+        f"ingest.{name}",
+        f"ingest of one process over pydicom's reading and decoding, {name}: {len(paths)} files, "
+        f"{images} images, {megabytes:.1f} MB, {studies} studies",
+        median(ingests) / median(floors),
+        "x",
+        at_most=OVER_FLOOR,
+        detail=f"CPU {median(ingests):.2f} s / {median(floors):.2f} s",
     )
 
 

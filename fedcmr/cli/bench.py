@@ -2,14 +2,25 @@
 
 import json
 import tempfile
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
+from fedcmr.cli.say import say
+
+if TYPE_CHECKING:
+    from fedcmr.bench.figure import Figure
+    from fedcmr.bench.report import Report
+
 app = typer.Typer(no_args_is_help=True)
+
+Out = Annotated[Path | None, typer.Option(help="Folder for the report, as JSON.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the report as one JSON object.")]
 
 
 @app.callback()
@@ -74,7 +85,8 @@ def ingest_command(
     ] = None,
     patients: Annotated[int, typer.Option(min=1, help="Phantoms of each site.")] = 4,
     repeats: Annotated[int, typer.Option(min=1, help="Timed turns.")] = 3,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the measurements.")] = False,
+    out: Out = None,
+    as_json: AsJson = False,
 ) -> None:
     """Time ingest against pydicom reading and decoding the same files, each in one process.
 
@@ -95,17 +107,8 @@ def ingest_command(
         if dicom is None:
             for name, site in SITES.items():
                 write_site(Path(folder) / name, site=site, patients=patients, seed=0)
-        result = bench_ingest(dicom or Path(folder), preprocessing, repeats=repeats)
-    if as_json:
-        typer.echo(json.dumps(result.to_json(), indent=2))
-        return
-    console = Console(highlight=False, soft_wrap=True)
-    console.print(
-        f"{result.files} files, {result.megabytes} MB, {result.images} images, "
-        f"{result.studies} studies; CPU seconds of one process, median of {result.repeats}"
-    )
-    console.print(f"floor, pydicom reads and decodes: {result.floor_s:.2f}")
-    console.print(f"ingest, all of it: {result.ingest_s:.2f}, ratio {result.ratio:.2f}")
+        export = dicom or Path(folder)
+        _report("ingest", lambda: bench_ingest(export, preprocessing, repeats), out, as_json)
 
 
 @app.command("dp")
@@ -150,3 +153,60 @@ def dp_command(
     console = Console(highlight=False, soft_wrap=True)
     console.print(table)
     console.print("ratio: over the step without privacy; training takes the way 'per patient'")
+
+
+@app.command("all")
+def all_command(
+    write: Annotated[
+        Path | None, typer.Option(help="Page whose tables are replaced, docs/performance.md.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the reports, as JSON.")] = None,
+) -> None:
+    """Run every bench in turn, under 30 minutes on two cores, and say which bars are met.
+
+    Example: fedcmr bench all --write docs/performance.md
+    """
+    from fedcmr.bench import suite
+
+    reports = {}
+    for command, report in suite.run_all(suite.COMMANDS):
+        say(f"fedcmr {command}, {report.seconds:.0f} s")
+        _show(report)
+        if out is not None:
+            _save(out, command.split()[1], report)
+        reports[command] = report
+    if write is not None:
+        suite.write_page(write, reports)
+
+
+def _report(
+    name: str, measure: "Callable[[], Iterable[Figure]]", out: Path | None, as_json: bool
+) -> None:
+    """Measure, and print or save the report of one bench."""
+    from fedcmr.bench.report import Report
+
+    report = Report.of(measure)
+    if out is not None:
+        _save(out, name, report)
+    if as_json:
+        typer.echo(json.dumps(report.to_json(), indent=2))
+    else:
+        _show(report)
+
+
+def _save(folder: Path, name: str, report: "Report") -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.json").write_text(json.dumps(report.to_json(), indent=2), encoding="utf-8")
+
+
+def _show(report: "Report") -> None:
+    machine = report.machine
+    table = Table(
+        "figure", "value", "bar", "", "",
+        title=f"{machine.processor}, {machine.cores} cores, GPU: {machine.gpu}, "
+        f"load {machine.load} at the start",
+    )  # fmt: skip
+    for figure in report.figures:
+        row = figure.what, figure.measured, figure.bar, figure.verdict, figure.detail
+        table.add_row(*map(escape, row))
+    Console(highlight=False, soft_wrap=True).print(table)
