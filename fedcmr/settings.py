@@ -67,6 +67,8 @@ def parse_settings(data: dict[str, Any], kind: type[SettingsT], *, where: str) -
             hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(names)}"
             raise ConfigurationError(f"unknown key {key!r}", where=where, fix=hint) from None
         message = first["msg"].removeprefix("Value error, ")
+        if first["type"] == "string_pattern_mismatch":
+            message = f"{str(first['input'])[:40]!r} does not fit {first['ctx']['pattern']}"
         raise ConfigurationError(f"{key}: {message}" if key else message, where=where) from None
 
 

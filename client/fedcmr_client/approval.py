@@ -39,6 +39,10 @@ class Approval:
     """What was shown of the experiment; empty where it was approved before it was seen."""
 
 
+class NotApproved(PolicyRefusal):
+    """Nobody has said yes yet: the usual state of a new run, not a fault."""
+
+
 class Approvals:
     """The decisions in a folder."""
 
@@ -79,7 +83,8 @@ class Approvals:
             ask: an approval is needed; otherwise only a withdrawal counts.
 
         Raises:
-            PolicyRefusal: not approved, or withdrawn.
+            NotApproved: nobody has decided yet.
+            PolicyRefusal: withdrawn.
         """
         path = self._file(digest)
         known = self._read(path) if path.exists() else None
@@ -94,9 +99,10 @@ class Approvals:
             for line in shown.splitlines():
                 log.info("%s", line)
         self._waiting.add(digest)
-        raise PolicyRefusal(
+        raise NotApproved(
             "waits for approval at the site",
-            fix=f"say yes by `fedcmr-client approve {digest[:SHORTEST_PREFIX]}`",
+            fix="say yes by `fedcmr-client approve "
+            f"{digest[:SHORTEST_PREFIX]} --site {self._folder.parent}`",
         )
 
     def approved_meanwhile(self) -> bool:

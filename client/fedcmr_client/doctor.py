@@ -175,7 +175,9 @@ def _keys(site: SiteFolder) -> str:
 
 def _policy(site: SiteFolder) -> str:
     given = site.settings.policy.model_dump(mode="json")
-    bounds = [f"{name} {_words(value)}" for name, value in given.items() if value not in (None, [])]
+    bounds = [
+        f"{name} {_words(value)}" for name, value in given.items() if value not in (None, False, [])
+    ]
     role = "trains and validates" if site.settings.role == "train" else "validates only"
     return "; ".join([role, *bounds])
 

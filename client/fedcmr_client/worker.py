@@ -11,6 +11,7 @@ from flwr.common.constant import ErrorCode
 
 from fedcmr.errors import FedcmrError, NetworkError, PolicyRefusal
 from fedcmr.privacy.budget import BudgetExhausted
+from fedcmr_client.approval import NotApproved
 from fedcmr_client.failures import GpuFailed, fault_of
 from fedcmr_client.gate import Site
 from fedcmr_client.keys import load_site_key
@@ -111,7 +112,8 @@ class Worker:
                 code = ErrorCode.CLIENT_APP_RAISED_EXCEPTION
                 return Message(Error(code, reason), reply_to=message), None
             problem = fault
-        log.error("refused %s: %s", kind_of(message), problem)
+        level = logging.WARNING if isinstance(problem, NotApproved) else logging.ERROR
+        log.log(level, "refused %s: %s", kind_of(message), problem)
         refusal = Error(ErrorCode.MOD_FAILED_PRECONDITION, problem.what)
         return Message(refusal, reply_to=message), problem
 

@@ -4,13 +4,14 @@ import logging
 import os
 import signal
 import sys
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
 import click
 import typer
 from rich.console import Console
 from rich.logging import RichHandler
 
+import fedcmr
 from fedcmr.cli.say import say
 from fedcmr.errors import FedcmrError
 
@@ -23,6 +24,7 @@ def run(app: typer.Typer) -> NoReturn:
     FedcmrError becomes one line on stderr; SIGTERM ends cleanly with 143, Ctrl-C with 130. Set
     FEDCMR_TRACEBACK=1 to see where an error came from.
     """
+    app.callback(help=app.info.help)(_options)
     end_on_sigterm(TERMINATED)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     _log_events()
@@ -50,6 +52,23 @@ def run(app: typer.Typer) -> NoReturn:
 def end_on_sigterm(code: int) -> None:
     """Make SIGTERM leave the process with `code`, through every open context."""
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(code))
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(fedcmr.__version__)
+        raise typer.Exit
+
+
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", is_eager=True, callback=_show_version, help="Show the version and end."
+        ),
+    ] = False,
+) -> None:
+    """Take the options that every command line has."""
 
 
 def _say(line: str) -> None:

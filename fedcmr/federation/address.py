@@ -34,6 +34,8 @@ def check_address(address: str) -> str:
     Raises:
         ValueError: the host is none, or the port is not within 1 to 65535.
     """
+    if "://" in address:
+        raise ValueError(f"{address!r} is a URL; write host:port")
     host, colon, port = address.rpartition(":")
     if not colon or not re.fullmatch(r"[0-9]{1,5}", port) or not 1 <= int(port) <= 65535:
         raise ValueError(f"{address!r} is not host:port with a port from 1 to 65535")

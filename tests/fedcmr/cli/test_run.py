@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+import fedcmr
+
 PROGRAM = """
 import sys, typer
 from fedcmr import errors
@@ -32,9 +34,12 @@ run(app)
 """
 
 
+PYTHON = [sys.executable, "-c", PROGRAM]
+
+
 def call(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", PROGRAM, *arguments],
+        [*PYTHON, "main", *arguments],
         capture_output=True,
         text=True,
         check=False,
@@ -88,7 +93,7 @@ def test_signals_end_a_command_even_when_it_inherited_them_ignored(
     kind: str, number: signal.Signals, code: int
 ) -> None:
     with subprocess.Popen(
-        ["sh", "-c", "trap '' INT TERM; exec \"$@\"", "sh", sys.executable, "-c", PROGRAM, kind],
+        ["sh", "-c", "trap '' INT TERM; exec \"$@\"", "sh", *PYTHON, "main", kind],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -99,3 +104,8 @@ def test_signals_end_a_command_even_when_it_inherited_them_ignored(
         process.send_signal(number)
         assert process.wait(timeout=20) == code
         assert process.stderr.read() == ""
+
+
+def test_the_version_is_told() -> None:
+    done = subprocess.run([*PYTHON, "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout == f"{fedcmr.__version__}\n"

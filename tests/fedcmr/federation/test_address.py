@@ -28,10 +28,10 @@ def test_addresses(address: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["a:0", "a:65536", "a:99999", "a:", "a", ":80", "::1:80", "a:1x"]
+    "address", ["a:0", "a:65536", "a:99999", "a:", "a", ":80", "::1:80", "a:1x", "https://a:1"]
 )
 def test_no_addresses(address: str) -> None:
-    with pytest.raises(ValueError, match=r"host:port|host name|brackets"):
+    with pytest.raises(ValueError, match=r"host:port|host name|brackets|is a URL; write host:port"):
         check_address(address)
 
 
