@@ -43,9 +43,10 @@ def train_centralised(
     *,
     fingerprint: str,
     epochs: int | None = None,
+    seconds: float | None = None,
     device: torch.device | None = None,
 ) -> History:
-    """Train until the validation loss has not improved for `patience` epochs.
+    """Train until the validation loss has not improved for `patience` epochs, or time is up.
 
     A checkpoint after every epoch: the same call goes on where it was interrupted and ends, on a
     CPU, with the same bits.
@@ -58,6 +59,8 @@ def train_centralised(
         out: folder for the checkpoint and history.csv.
         fingerprint: tells this run from others; a checkpoint with another one is refused.
         epochs: at most so many, instead of `settings.epochs`.
+        seconds: of epochs and validations, those before an interruption included; an epoch is
+            broken off after the step that reaches it, and validated. At least one step is made.
         device: one device instead of every visible GPU.
 
     Raises:
@@ -66,7 +69,13 @@ def train_centralised(
     """
     devices = visible_devices() if device is None else (device,)
     limit = settings.epochs if epochs is None else epochs
-    return on_devices(_run, devices, model, task, dataset, settings, out, fingerprint, limit)
+    return on_devices(
+        _run, devices, model, task, dataset, settings, out, fingerprint, limit, seconds
+    )
+
+
+class _TimeIsUp(Exception):
+    """Breaks an epoch off."""
 
 
 def _run(
@@ -78,6 +87,7 @@ def _run(
     out: Path,
     fingerprint: str,
     limit: int,
+    seconds: float | None,
 ) -> History:
     samples = Samples(dataset, "train", task.labels, world.device)
     for split in ("train", "validation"):
@@ -87,9 +97,25 @@ def _run(
     run = RunState(trainer, fingerprint, world)
     if (out / CHECKPOINT).exists():
         run.load(out / CHECKPOINT)
+    started = 0.0
+
+    def time_is_up(of_this_epoch: float) -> bool:
+        if seconds is None:
+            return False
+        return world.from_first(run.seconds + of_this_epoch >= seconds)
+
+    def watch() -> None:
+        if time_is_up(time.perf_counter() - started):
+            raise _TimeIsUp
+
     while not world.from_first(run.stopped(limit, settings.patience)):
+        if run.epochs and time_is_up(0.0):
+            break
         started = time.perf_counter()
-        train_loss = trainer.epoch(samples)
+        try:
+            train_loss = trainer.epoch(samples, watch)
+        except _TimeIsUp:
+            train_loss = trainer.end_epoch(len(samples))
         losses = score(model, task, dataset, "validation", device=world.device).losses
         both = train_loss, float(losses.mean())
         if not all(math.isfinite(loss) for loss in both):

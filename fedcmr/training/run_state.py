@@ -41,6 +41,11 @@ class RunState:
         best = min(self.epochs, key=lambda row: row.validation_loss, default=None)
         return 0 if best is None else best.epoch
 
+    @property
+    def seconds(self) -> float:
+        """Spent on all epochs, those of before an interruption included."""
+        return sum(row.seconds for row in self.epochs)
+
     def stopped(self, limit: int, patience: int) -> bool:
         """Whether `limit` epochs are done, or `patience` without a better validation loss."""
         done = len(self.epochs)

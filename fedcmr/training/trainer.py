@@ -88,10 +88,18 @@ class Trainer:
             self._update()
             self._batches += 1
             after_step()
+        return self.end_epoch(len(samples))
+
+    def end_epoch(self, count: int) -> float:
+        """End the epoch that has begun, of `count` samples; return the mean loss of those seen.
+
+        For one that `after_step` broke off by raising; the next epoch draws a new order.
+        """
+        seen = min(count, self._batches * self._settings.batch_size)
         total, self._loss, self._batches = self._loss, self._nothing(), 0
         self.epochs += 1
         self._world.add_up([total])
-        return float(total) / len(samples)
+        return float(total) / seen
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Return all that the next step depends on, as tensors and as JSON values.

@@ -5,9 +5,11 @@ import pytest
 import torch
 
 from fedcmr.config import TrainingSettings
+from fedcmr.data.samples import Samples
 from fedcmr.errors import ConfigurationError, DataError
 from fedcmr.tasks.scar import SCAR
 from fedcmr.training.centralised import CHECKPOINT, HISTORY, History, train_centralised
+from fedcmr.training.trainer import shuffled
 
 CPU = torch.device("cpu")
 ROWS = [(i, i % 2, ("train", "train", "validation")[i % 3]) for i in range(12)]
@@ -37,6 +39,25 @@ def test_an_interrupted_run_ends_with_the_same_bits(
     assert whole.best_epoch == rest.best_epoch
     for first, second in zip(straight.parameters(), again.parameters(), strict=True):
         assert torch.equal(first, second)
+
+
+def test_time_that_is_up_breaks_an_epoch_off_and_it_is_validated(
+    make_dataset: Any, make_model: Any, tmp_path: Path
+) -> None:
+    dataset, model = make_dataset("site", ROWS), make_model()
+    samples = Samples(dataset, "train", SCAR.labels, CPU)
+    first = shuffled(len(samples), ADAM.seed, 0)[0][: ADAM.batch_size]
+    assert len(first) < len(samples)
+    with torch.no_grad():
+        logits = model.train()(SCAR.input(samples.cines(first)))
+    expected = float(SCAR.loss(logits, samples.targets[first]).mean())
+    history = run(model, dataset, tmp_path, seconds=0.0)
+    assert [epoch.steps for epoch in history.epochs] == [1]
+    assert history.epochs[0].train_loss == pytest.approx(expected, abs=1e-6)
+    again = run(make_model(), dataset, tmp_path, seconds=history.epochs[0].seconds)
+    assert again.epochs == history.epochs
+    whole = run(make_model(), dataset, tmp_path, seconds=1e6)
+    assert [epoch.steps for epoch in whole.epochs[:2]] == [1, 3]
 
 
 def test_stops_after_patience_and_returns_the_best_weights(
