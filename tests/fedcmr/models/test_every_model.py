@@ -19,6 +19,7 @@ REDUCED = {
 }
 LARGER = Preprocessing(slices=1, phases=16, size=64)
 """For I3D, where GroupNorm of one channel at one position would leave nothing."""
+SHORT = Preprocessing(slices=1, phases=4, size=16)
 TASKS = {row.name: row.task for row in entries()}
 ST_RAN = ("s_cnn", "t_cnn", "st_cnn", "ast_cnn")
 
@@ -152,3 +153,27 @@ def test_another_shape_is_refused(case: dict[str, Any]) -> None:
     x = cines(case["name"])
     with pytest.raises(ValueError, match=r"expected \(B, \d+, "):
         make(case)(torch.cat((x, x), 1))
+
+
+LEARNING = {"i3d": (3e-3, LARGER), "timesformer": (1e-4, SHORT), "vivit": (1e-4, SHORT)}
+"""Rate and input of the comparators whose narrow form has no other test of learning."""
+
+
+@pytest.mark.parametrize("name", LEARNING)
+def test_a_narrow_comparator_learns_where_a_square_is_bright(name: str) -> None:
+    rate, shape = LEARNING[name]
+    torch.manual_seed(3)
+    model = build(ModelSettings.model_validate({"name": name, "width": 0.08}), shape)
+    generator = torch.Generator().manual_seed(7)
+    x = 0.3 * torch.rand(8, 1, shape.phases, shape.size, shape.size, generator=generator)
+    labels, side = torch.arange(8) % 2, shape.size // 3
+    for index in range(1, 8, 2):
+        top, left = torch.randint(0, shape.size - side, (2,), generator=generator).tolist()
+        x[index, ..., top : top + side, left : left + side] += 0.5
+    optimizer = torch.optim.AdamW(model.parameters(), lr=rate)
+    for _ in range(30):
+        loss = F.binary_cross_entropy_with_logits(model(x), labels.float())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert loss < 0.2  # ln 2 = 0.69 for one who has learnt nothing
