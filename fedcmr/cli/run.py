@@ -24,7 +24,8 @@ def run(app: typer.Typer) -> NoReturn:
     FedcmrError becomes one line on stderr; SIGTERM ends cleanly with 143, Ctrl-C with 130. Set
     FEDCMR_TRACEBACK=1 to see where an error came from.
     """
-    app.callback(help=app.info.help)(_options)
+    if len(app.registered_commands) > 1:  # a single command would have to be named before its words
+        app.callback(help=app.info.help)(_options)
     end_on_sigterm(TERMINATED)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     _log_events()

@@ -39,7 +39,7 @@ PYTHON = [sys.executable, "-c", PROGRAM]
 
 def call(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*PYTHON, "main", *arguments],
+        [*PYTHON, *arguments],
         capture_output=True,
         text=True,
         check=False,
@@ -93,7 +93,7 @@ def test_signals_end_a_command_even_when_it_inherited_them_ignored(
     kind: str, number: signal.Signals, code: int
 ) -> None:
     with subprocess.Popen(
-        ["sh", "-c", "trap '' INT TERM; exec \"$@\"", "sh", *PYTHON, "main", kind],
+        ["sh", "-c", "trap '' INT TERM; exec \"$@\"", "sh", *PYTHON, kind],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -107,5 +107,6 @@ def test_signals_end_a_command_even_when_it_inherited_them_ignored(
 
 
 def test_the_version_is_told() -> None:
-    done = subprocess.run([*PYTHON, "--version"], capture_output=True, text=True, check=True)
+    program = [sys.executable, "-c", "from fedcmr_client.cli import main; main()", "--version"]
+    done = subprocess.run(program, capture_output=True, text=True, check=True)
     assert done.stdout == f"{fedcmr.__version__}\n"
