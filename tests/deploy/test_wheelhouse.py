@@ -106,6 +106,6 @@ def test_a_site_from_the_wheelhouse_joins_as_its_unit_starts_it(
         assert client.poll() is None, "a site waits for the next experiment"
         client.terminate()
         assert client.wait(timeout=60) == 0
-    assert "round 1: trained 1 steps on 4 studies" in (site / "log").read_text("utf-8")
+    assert "round 1: trained 1 steps on 4 samples" in (site / "log").read_text("utf-8")
     release = federation.release(experiment)
     call(prefix / "bin" / "fedcmr", "verify", release, "--key", federation.public_key)
