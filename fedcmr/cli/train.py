@@ -27,6 +27,10 @@ def train_command(
     threads: Annotated[
         int | None, typer.Option(min=1, envvar="FEDCMR_THREADS", help="CPU threads; all without.")
     ] = None,
+    pretrained: Annotated[
+        Path | None,
+        typer.Option(help="Weights to begin with: torchvision's r2plus1d_18, a local file."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a summary as JSON.")] = False,
 ) -> None:
     """Train without federation and evaluate on the test split: the baseline of a federation.
@@ -42,6 +46,7 @@ def train_command(
     from fedcmr.data.pool import pool
     from fedcmr.data.store import open_dataset, write_atomically
     from fedcmr.errors import ConfigurationError
+    from fedcmr.models.pretrained import start_from
     from fedcmr.models.registry import build
     from fedcmr.settings import load_settings
     from fedcmr.tasks.registry import task
@@ -61,13 +66,14 @@ def train_command(
     _check_preprocessing(settings, dataset)
     torch.manual_seed(settings.training.seed)
     model = build(settings.model, settings.preprocessing)
+    begun_with = None if pretrained is None else start_from(pretrained, model)
     history = train_centralised(
         model,
         task(settings.task),
         dataset,
         settings.training,
         out,
-        fingerprint=f"{settings.digest()} {dataset.digest()}",
+        fingerprint=f"{settings.digest()} {dataset.digest()} {begun_with}",
         epochs=epochs,
     )
     results = _evaluate(settings, dataset, model)
@@ -76,6 +82,7 @@ def train_command(
     summary = {
         "epochs": len(history.epochs),
         "best_epoch": history.best_epoch,
+        "pretrained": begun_with,
         "phantom": dataset.manifest.phantom,
         "out": str(out),
         **results,

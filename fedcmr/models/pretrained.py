@@ -3,14 +3,13 @@
 The weights of `r2plus1d_18` are given as a local file; nothing is downloaded.
 """
 
-import pickle
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from fedcmr.errors import ConfigurationError
 from fedcmr.models.mvo_r2plus1d_bert import MvoR2Plus1dBert
@@ -18,6 +17,21 @@ from fedcmr.models.mvo_r2plus1d_bert import MvoR2Plus1dBert
 CLASSIFIER = "fc."
 COUNTER = "num_batches_tracked"
 """Of BatchNorm; older files lack it, and nothing here depends on it."""
+
+
+def start_from(path: Path, model: nn.Module) -> str:
+    """Put the weights of a file into the backbone of `model` and return the file's sha256, in hex.
+
+    Raises:
+        ConfigurationError: it cannot be read, or is not of the backbone of this network.
+    """
+    if not isinstance(model, MvoR2Plus1dBert):
+        raise ConfigurationError(
+            "pretrained weights are for mvo_r2plus1d_bert", fix="leave --pretrained out"
+        )
+    load_backbone(model, read_weights(path))
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
@@ -30,8 +44,10 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         if path.suffix == ".safetensors":
             return load_file(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, SafetensorError, pickle.UnpicklingError):
-        raise ConfigurationError("weights cannot be read", where=str(path)) from None
+    except Exception:  # both readers raise anything on damaged bytes
+        raise ConfigurationError(
+            "weights cannot be read", where=str(path), fix="give a .safetensors or torch file"
+        ) from None
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
         raise ConfigurationError("the file holds no weights by name", where=str(path))
     return state
@@ -44,7 +60,8 @@ def load_backbone(model: MvoR2Plus1dBert, state: Mapping[str, Tensor]) -> None:
     keeps one, and is left out elsewhere.
 
     Raises:
-        ConfigurationError: GroupNorm, a reduced width, or a state with other names or shapes.
+        ConfigurationError: GroupNorm, a reduced width, a state with other names or shapes, or a
+            value that is not finite.
     """
     wanted = {
         name: tuple(value.shape)
@@ -70,4 +87,6 @@ def load_backbone(model: MvoR2Plus1dBert, state: Mapping[str, Tensor]) -> None:
                 f"expected {wanted.get(name, 'nothing')}",
                 fix="use the weights of torchvision's r2plus1d_18 and model.width 1",
             )
+        if not named[name].isfinite().all():
+            raise ConfigurationError(f"pretrained weights hold a value that is no number: {name}")
     model.load_state_dict(named, strict=False)

@@ -59,7 +59,12 @@ def _training(description: Description, provenance: Provenance) -> dict[str, str
     training, federation = experiment.training, experiment.federation
     return {
         "model": "weights in model.safetensors, settings in model.yaml",
-        "initial": f"random, seed {training.seed}",
+        "initial": f"random, seed {training.seed}"
+        + (
+            f"; backbone from a file of weights, sha256 {provenance.pretrained[:12]}"
+            if provenance.pretrained
+            else ""
+        ),
         "training": f"{federation.strategy} over {len(provenance.history)} of {federation.rounds} "
         f"rounds, {training.optimizer}, learning rate {training.learning_rate:g}, "
         + (

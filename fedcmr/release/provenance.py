@@ -111,6 +111,9 @@ class Provenance(Settings):
     code_digest: Digest
     experiment_digest: Digest
     preprocessing_digest: Digest
+    pretrained: Digest | None = Field(
+        None, description="sha256 of the file of weights that the run began with"
+    )
     released_round: int = Field(ge=1, description="whose merged weights are released")
     sites: tuple[SiteRecord, ...] = Field(min_length=1)
     history: tuple[RoundRecord, ...] = ()

@@ -59,7 +59,14 @@ def _run(whole: Rounds, experiment: Experiment, name: str, place: Path) -> None:
         place.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
         raise DataError(f"cannot write: {error.strerror}", where=str(place)) from None
-    rounds = Rounds(experiment, place, whole.sites.link, whole.sites.admit, excluded=[name])
+    rounds = Rounds(
+        experiment,
+        place,
+        whole.sites.link,
+        whole.sites.admit,
+        excluded=[name],
+        pretrained=whole.pretrained,
+    )
     rounds.train()
     sums = rounds.evaluation.sums(
         rounds.selected(),

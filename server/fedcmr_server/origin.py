@@ -41,6 +41,7 @@ def provenance(
         code_digest=code_digest(),
         experiment_digest=experiment.digest(),
         preprocessing_digest=experiment.preprocessing.digest(),
+        pretrained=state.pretrained or None,
         released_round=state.best_round if best else state.finished_rounds,
         sites=tuple(_site(name, state, spent.get(name)) for name in state.names()),
         history=tuple(

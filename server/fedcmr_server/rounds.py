@@ -7,12 +7,14 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from fedcmr.config import Experiment
-from fedcmr.errors import PartialRun
+from fedcmr.errors import ConfigurationError, PartialRun
 from fedcmr.federation import messages as wire
 from fedcmr.federation.contract import contract
 from fedcmr.federation.payload import Layout
+from fedcmr.models.pretrained import start_from
 from fedcmr.models.registry import build
 from fedcmr.types import FloatArray
 from fedcmr_server.checkpoint import Checkpoint
@@ -40,9 +42,11 @@ class Rounds:
         link: to the sites.
         admit: called often; lets newly enrolled sites connect.
         excluded: sites that neither train nor validate a round.
+        pretrained: file of weights for the backbone to begin with.
 
     Raises:
         DataError: the checkpoint is damaged.
+        ConfigurationError: the pretrained weights do not fit, or the run began with others.
     """
 
     def __init__(
@@ -53,20 +57,31 @@ class Rounds:
         admit: Callable[[FleetLink], None],
         *,
         excluded: Collection[str] = (),
+        pretrained: Path | None = None,
     ) -> None:
         self.experiment = experiment
         self._folder = folder
         self._checkpoint = Checkpoint(folder / "checkpoint")
         torch.manual_seed(experiment.training.seed)
-        initial = build(experiment.model, experiment.preprocessing).state_dict()
+        model = build(experiment.model, experiment.preprocessing)
+        self.pretrained, begun_with = pretrained, ""
+        if pretrained is not None:
+            begun_with = _pretrain(model, pretrained, experiment)
+        initial = model.state_dict()
         self.layout = Layout(initial)
         link.objects.largest_message = 2**26 + 8 * self.layout.size
         self._strategy = strategy(experiment.federation, self.layout)
         found = self._checkpoint.load(experiment.digest())
         if found is None:
-            self.state = RunState(experiment_digest=experiment.digest(), started=now())
+            self.state = RunState(
+                experiment_digest=experiment.digest(), started=now(), pretrained=begun_with
+            )
             self.weights = self.layout.pack(initial)
         else:
+            if found.pretrained != begun_with:
+                raise ConfigurationError(
+                    "this run began with other weights", fix="give the --pretrained of its start"
+                )
             self.state = found
             self.weights = self._checkpoint.array(found, _weights_file(found.finished_rounds))
             self._strategy.restore(
@@ -193,6 +208,17 @@ class Rounds:
         best = {_weights_file(state.best_round)} if state.best_round else set()
         keep = best if arrays else {name for name in state.files if _is_of(name, state)} | best
         self.state = self._checkpoint.save(state, arrays, frozenset(keep - arrays.keys()))
+
+
+def _pretrain(model: nn.Module, path: Path, experiment: Experiment) -> str:
+    digest = start_from(path, model)
+    if experiment.federation.strategy != "fedbn":
+        raise ConfigurationError(
+            "pretrained weights need BatchNorm kept at each site",
+            fix="set federation.strategy to fedbn",
+        )
+    log.info("the backbone begins with %s, sha256 %s", path, digest[:12])
+    return digest
 
 
 def _weights_file(number: int) -> str:

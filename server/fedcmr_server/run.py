@@ -16,7 +16,7 @@ from fedcmr_server.finish import Outcome, finish
 from fedcmr_server.leave_out import leave_one_out
 from fedcmr_server.link import FleetLink
 from fedcmr_server.listener import serve
-from fedcmr_server.memory import return_freed_memory
+from fedcmr_server.memory import keep_what_is_loaded, return_freed_memory
 from fedcmr_server.reference import load_reference
 from fedcmr_server.rounds import Rounds
 from fedcmr_server.settings import ServerFolder
@@ -33,6 +33,7 @@ def run_experiment(
     *,
     references: Mapping[str, Path],
     leaves_out: bool = False,
+    pretrained: Path | None = None,
 ) -> Outcome:
     """Serve an experiment until its release is written.
 
@@ -41,9 +42,11 @@ def run_experiment(
         experiment: to run.
         references: name to folder of models to compare with on the same cases.
         leaves_out: train without each site in turn as well, and evaluate on it.
+        pretrained: file of weights for the backbone to begin with.
 
     Raises:
-        ConfigurationError: this experiment is finished already.
+        ConfigurationError: this experiment is finished already, or the pretrained weights do not
+            fit it.
         NetworkError: the port cannot be opened.
         PartialRun: too few sites.
         DataError: the checkpoint is damaged, a reference cannot be used, or the disk is full.
@@ -57,7 +60,7 @@ def run_experiment(
             fix="change its name or a setting for a new run",
         )
     with serving(server, experiment, folder) as (link, admit):
-        rounds = Rounds(experiment, folder, link, admit)
+        rounds = Rounds(experiment, folder, link, admit, pretrained=pretrained)
         others = {name: load_reference(path, rounds.layout) for name, path in references.items()}
         rounds.train()
         left_out = leave_one_out(rounds, folder) if leaves_out else {}
@@ -102,6 +105,7 @@ def serving(
     ):
         log.info("listening on %s for experiment %s", server.settings.listen, experiment.name)
         log.info("sites approve it by its digest, %s", experiment.digest())
+        keep_what_is_loaded()
         yield link, Admission(server.sites)
 
 

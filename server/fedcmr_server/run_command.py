@@ -44,6 +44,10 @@ def run_command(
         list[str] | None,
         typer.Option(help="NAME=FOLDER of a model to compare on the same cases; repeatable."),
     ] = None,
+    pretrained: Annotated[
+        Path | None,
+        typer.Option(help="Weights to begin with: torchvision's r2plus1d_18, a local file."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object at the end.")] = False,
 ) -> None:
     """Open the port, wait for the sites, train, evaluate, and write a signed release.
@@ -62,7 +66,7 @@ def run_command(
         )
     settings = load_settings(experiment, Experiment)
     references = _references(compare or [])
-    if survey and (references or leave_one_site_out):
+    if survey and (references or leave_one_site_out or pretrained):
         raise UsageError("--survey trains nothing", fix="give it alone")
     if server.settings.health is not None:
         check_free(server.settings.health)
@@ -78,7 +82,11 @@ def run_command(
             _tell(survey_sites(server, settings), as_json)
             return
         outcome = run_experiment(
-            server, settings, references=references, leaves_out=leave_one_site_out
+            server,
+            settings,
+            references=references,
+            leaves_out=leave_one_site_out,
+            pretrained=pretrained,
         )
     if as_json:
         found = {"release": str(outcome.release), "partial": list(outcome.shortfalls)}

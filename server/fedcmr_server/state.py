@@ -51,6 +51,8 @@ class RunState(Settings):
     """Site to the reason why its last handshake failed."""
     rounds: tuple[RoundRecord, ...] = ()
     best_round: int = 0
+    pretrained: str = ""
+    """sha256 of the file of weights that the run began with; empty without one."""
     files: dict[str, str] = Field(default_factory=dict)
     """Array files of the checkpoint: name to sha256."""
 

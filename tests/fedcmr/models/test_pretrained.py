@@ -108,3 +108,10 @@ def test_other_files_are_refused_in_one_line(tmp_path: Path, name: str) -> None:
     torch.save(Path("/tmp"), tmp_path / "code.pth")
     with pytest.raises(ConfigurationError, match=name):
         read_weights(tmp_path / name)
+
+
+def test_a_value_that_is_no_number_is_refused(kinetics: dict[str, Tensor]) -> None:
+    with pytest.raises(ConfigurationError, match=r"no number: backbone\.stem\.0\.weight"):
+        load_backbone(
+            network(), kinetics | {"stem.0.weight": torch.full((45, 3, 1, 7, 7), torch.nan)}
+        )
