@@ -20,12 +20,17 @@ class Elements:
     """Typed look-up by tag; a missing or malformed value reads as empty."""
 
     def __init__(
-        self, raw: Mapping[int, bytes], dataset: Dataset | None = None, *, big_endian: bool = False
+        self,
+        raw: Mapping[int, bytes],
+        dataset: Dataset | None = None,
+        *,
+        items: dict[int, list["Elements"]] | None = None,
+        big_endian: bool = False,
     ) -> None:
         self._raw = raw
         self._dataset = dataset
         self._big_endian = big_endian
-        self._items: dict[int, list[Elements]] = {}
+        self._items = {} if items is None else items
 
     @classmethod
     def of(cls, dataset: Dataset, *, big_endian: bool = False) -> Self:

@@ -36,7 +36,9 @@ MEDIA_DIRECTORY = "1.2.840.10008.1.3.10"
 UNCOMPRESSED = (ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian)
 
 HEADER_BYTES = 16384
-"""Read at once: most headers have 2 to 10 kB; a longer one is parsed from the whole file."""
+"""Read at once: most headers have 2 to 10 kB; of a longer one ever more is read."""
+MORE = 16
+"""Times what was read before."""
 ELEMENT_BYTES = 12
 """Tag, VR and length before a value, at most."""
 UNDEFINED_LENGTH = 0xFFFFFFFF
@@ -104,16 +106,22 @@ def read_header(root: Path, path: str) -> ImageHeader:
                 pointer = start.startswith(b"version https://git-lfs")
                 raise RefusedError("lfs_pointer" if pointer else "not_dicom")
             size = len(start) if len(start) < HEADER_BYTES else file.stat().st_size
-            header = walk(start)
-            if header is None and size > len(start):
-                start += opened.read()
-                header = walk(start)
+            header = _walked(start)
+            while header is None and len(start) < size:
+                start += opened.read(MORE * len(start))
+                header = _walked(start)
         syntax, elements, end = header or _parse(start)
     except RefusedError:
         raise
     except Exception:  # pydicom raises anything on damaged bytes
         raise RefusedError("unreadable") from None
     return _header(path, UID(syntax), elements, start[end : end + ELEMENT_BYTES], end, size)
+
+
+def _walked(start: bytes) -> tuple[str, Elements, int] | None:
+    """Walk through what was read of a file; None if the element after the header is cut too."""
+    header = walk(start)
+    return header if header is not None and header[2] + ELEMENT_BYTES <= len(start) else None
 
 
 def _parse(content: bytes) -> tuple[str, Elements, int]:
