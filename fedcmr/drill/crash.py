@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from fedcmr.drill.federation import SERVER, Federation, Process, until
+from fedcmr.drill.federation import SERVER, Federation
 from fedcmr.drill.noise import SMALL, noise_dataset
+from fedcmr.drill.process import Process, until
 from fedcmr.release.layout import PROVENANCE, WEIGHTS
 from fedcmr.release.provenance import Provenance
 from fedcmr.settings import parse_json

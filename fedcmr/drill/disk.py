@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import psutil
 
 from fedcmr.drill.crash import SITES, CrashDrill
-from fedcmr.drill.federation import SERVER, Process, until
+from fedcmr.drill.federation import SERVER
+from fedcmr.drill.process import Process, until
 from fedcmr.release.layout import WEIGHTS
 
 LIMIT_BYTES = 300_000

@@ -1,12 +1,9 @@
 """A federation of real processes on this machine, over TLS on the loopback interface."""
 
-import os
-import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,20 +11,11 @@ from typing import Any
 import yaml
 
 from fedcmr.config import Experiment
+from fedcmr.drill.process import PATIENCE_S, Process, finish
 from fedcmr.errors import CheckFailed
 from fedcmr.settings import load_settings
 
 SERVER = "coordinator"
-ENVIRONMENT = {
-    "OMP_NUM_THREADS": "1",
-    "FLWR_TELEMETRY_ENABLED": "0",
-    "FLWR_DISABLE_UPDATE_CHECK": "1",
-}
-"""Of every process: many share this machine, and none calls home."""
-LOOK_S = 0.05
-"""Pause between two looks at a log or a process."""
-PATIENCE_S = 900.0
-"""Longest wait for one event of a drill; machines that run drills may be busy."""
 
 
 def script(name: str) -> str:
@@ -64,19 +52,6 @@ def call(*command: object, code: int = 0, patience_s: float = PATIENCE_S) -> str
     return done.stdout + done.stderr
 
 
-def until(condition: Callable[[], bool], what: str, *, patience_s: float = PATIENCE_S) -> None:
-    """Wait for a condition.
-
-    Raises:
-        CheckFailed: it did not come true in time.
-    """
-    deadline = time.monotonic() + patience_s
-    while not condition():
-        if time.monotonic() > deadline:
-            raise CheckFailed(f"{what}: not within {patience_s:g} s")
-        time.sleep(LOOK_S)
-
-
 class Federation:
     """A coordinator and its sites in one folder; every process appends to `<name>.log` there."""
 
@@ -85,7 +60,7 @@ class Federation:
         self.port = free_port()
         self.server = path / SERVER
         address = f"127.0.0.1:{self.port}"
-        call("fedcmr-server", "init", self.server, "--host", "127.0.0.1", "--listen", address)
+        finish("fedcmr-server", "init", self.server, "--host", "127.0.0.1", "--listen", address)
 
     @property
     def public_key(self) -> Path:
@@ -106,12 +81,12 @@ class Federation:
         """
         folder, ca = self.site(name), self.server / "pki" / "ca.pem"
         address = server or f"127.0.0.1:{self.port}"
-        call("fedcmr-client", "init", folder, "--name", name, "--server", address, "--ca", ca)
+        finish("fedcmr-client", "init", folder, "--name", name, "--server", address, "--ca", ca)
         with (folder / "site.yaml").open("a", encoding="utf-8") as settings:
             settings.write("policy: {approval: auto}\n")
         if enrol:
             key = folder / "site_key.pub"
-            call("fedcmr-server", "enrol", "--state", self.server, name, key)
+            finish("fedcmr-server", "enrol", "--state", self.server, name, key)
         return folder
 
     def write(self, settings: Mapping[str, Any]) -> Path:
@@ -121,20 +96,20 @@ class Federation:
         path.write_text(yaml.safe_dump(dict(settings)), encoding="utf-8")
         return path
 
-    def client(self, name: str, *options: str, module: str | None = None) -> "Process":
-        """Start a site's client; `module` is run with Python instead of `fedcmr-client start`."""
-        start = [script("fedcmr-client"), "start"]
-        program = start if module is None else [sys.executable, "-m", module]
-        command = [*program, "--site", str(self.site(name)), "--wait", "--threads", "1", *options]
-        return Process(command, self.path / f"{name}.log")
+    def client(self, name: str, *options: str, module: str | None = None) -> Process:
+        """Start a site's client; a `module` runs instead of `fedcmr-client start`."""
+        start = ("fedcmr-client", "start") if module is None else (module,)
+        settings = ["--site", str(self.site(name)), "--wait", "--threads", "1"]
+        log = self.path / f"{name}.log"
+        return Process(start[0], [*start[1:], *settings, *options], log)
 
-    def serve(self, experiment: Path, *options: str) -> "Process":
+    def serve(self, experiment: Path, *options: str) -> Process:
         """Start the coordinator."""
-        command = [script("fedcmr-server"), "run", str(experiment), "--state", str(self.server)]
-        return Process([*command, *options], self.path / f"{SERVER}.log")
+        settings = ["run", str(experiment), "--state", str(self.server), *options]
+        return Process("fedcmr-server", settings, self.path / f"{SERVER}.log")
 
     @contextmanager
-    def clients(self, names: Sequence[str]) -> Iterator[dict[str, "Process"]]:
+    def clients(self, names: Sequence[str]) -> Iterator[dict[str, Process]]:
         """Run the sites' clients while the context is open; a caller may replace any of them."""
         running: dict[str, Process] = {}
         try:
@@ -146,7 +121,7 @@ class Federation:
                 process.stop()
 
     @contextmanager
-    def serving(self, experiment: Path, *options: str) -> Iterator["Process"]:
+    def serving(self, experiment: Path, *options: str) -> Iterator[Process]:
         """Serve the experiment while the context is open."""
         process = self.serve(experiment, *options)
         try:
@@ -176,71 +151,3 @@ class Federation:
     def run_folder(self, experiment: Experiment) -> Path:
         """Return the coordinator's folder of a run."""
         return self.server / "runs" / f"{experiment.name}-{experiment.digest()[:8]}"
-
-
-class Process:
-    """One running process with its log."""
-
-    def __init__(self, command: Sequence[str], log: Path) -> None:
-        self._log = log
-        self._start = log.stat().st_size if log.exists() else 0
-        self._name = log.stem
-        with log.open("a", encoding="utf-8") as file:
-            self._process = subprocess.Popen(
-                command, stdout=file, stderr=file, env=os.environ | ENVIRONMENT
-            )
-
-    @property
-    def pid(self) -> int:
-        """Number of the process."""
-        return self._process.pid
-
-    def code(self) -> int | None:
-        """The exit code; None while it runs, minus the signal after a kill."""
-        return self._process.poll()
-
-    def output(self) -> str:
-        """Return what this process has printed so far."""
-        with self._log.open("rb") as file:
-            file.seek(self._start)
-            return file.read().decode("utf-8", "replace")
-
-    def says(self, text: str, *, patience_s: float = PATIENCE_S) -> str:
-        """Wait until the process has printed a text; return all that it printed.
-
-        Raises:
-            CheckFailed: it ended, or time did, without it.
-        """
-        until(
-            lambda: text in self.output() or self.code() is not None,
-            f"{self._name} says {text!r}",
-            patience_s=patience_s,
-        )
-        found = self.output()
-        if text not in found:
-            raise CheckFailed(f"{self._name} ended with {self.code()} without {text!r}: {found}")
-        return found
-
-    def ends_with(self, code: int, *, patience_s: float = PATIENCE_S) -> None:
-        """Wait for the end of the process.
-
-        Raises:
-            CheckFailed: it ended with another code, or not at all.
-        """
-        until(lambda: self.code() is not None, f"{self._name} ends", patience_s=patience_s)
-        if self.code() != code:
-            last = (self.output().strip().splitlines() or ["no message"])[-1]
-            raise CheckFailed(f"{self._name} ended with {self.code()}, not {code}: {last}")
-
-    def kill(self) -> None:
-        """End it without giving it a chance to say anything."""
-        self._process.send_signal(signal.SIGKILL)
-        self._process.wait()
-
-    def stop(self) -> None:
-        """Ask it to end, and wait until it has; one that does not listen is killed."""
-        self._process.terminate()
-        try:
-            self._process.wait(timeout=60)
-        except subprocess.TimeoutExpired:
-            self.kill()

@@ -6,8 +6,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from fedcmr.drill.federation import PATIENCE_S, Federation
+from fedcmr.drill.federation import Federation
 from fedcmr.drill.noise import SMALL, noise_dataset
+from fedcmr.drill.process import PATIENCE_S
 from fedcmr.drill.proxy import Proxy
 from fedcmr.release.layout import PROVENANCE, WEIGHTS
 from fedcmr.release.provenance import Provenance

@@ -17,8 +17,9 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 from fedcmr.data.store import open_dataset
-from fedcmr.drill.federation import Federation, Process, call, until
+from fedcmr.drill.federation import Federation, call
 from fedcmr.drill.noise import SMALL, noise_dataset
+from fedcmr.drill.process import Process, until
 from fedcmr.release.open import open_release
 from fedcmr.tasks.registry import task
 from fedcmr.training.scoring import score

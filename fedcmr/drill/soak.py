@@ -8,8 +8,9 @@ import numpy as np
 import psutil
 from scipy.stats import theilslopes
 
-from fedcmr.drill.federation import SERVER, Federation, Process, until
+from fedcmr.drill.federation import SERVER, Federation
 from fedcmr.drill.noise import SMALL, noise_dataset
+from fedcmr.drill.process import Process, until
 from fedcmr.types import Split
 
 WARM = 0.2

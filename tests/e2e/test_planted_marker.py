@@ -38,7 +38,8 @@ from typer.testing import CliRunner
 from fedcmr.cli.main import app as main_app
 from fedcmr.config import Experiment
 from fedcmr.data.store import INDEX
-from fedcmr.drill.federation import Federation, Process, call
+from fedcmr.drill.federation import Federation, call
+from fedcmr.drill.process import Process
 
 pytestmark = pytest.mark.timeout(900)
 
