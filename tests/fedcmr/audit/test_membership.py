@@ -30,7 +30,7 @@ PRIVATE = {"mechanism": "dp_sgd", "noise_multiplier": 3.0, "delta": 1e-3, "secur
 ROW = {
     "vendor": "GE", "field_strength": "1.5T", "model": "SIGNA", "sex": "F", "age_band": "40-49",
     "aetiology": "none", "mvo": "", "slices": "10", "phases": "20", "spacing_mm": "1.5",
-    "slice_distance_mm": "8.0", "rr_ms": "900.0", "flags": "",
+    "slice_distance_mm": "8.0", "rr_ms": "900.0", "flags": "", "mvo_slices": "",
 }  # fmt: skip
 
 
