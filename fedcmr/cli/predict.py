@@ -28,6 +28,12 @@ def predict_command(
             help="Public key of the coordinator: the release is verified first.",
         ),
     ] = None,
+    branch: Annotated[
+        Path | None,
+        typer.Option(
+            help="round/update.safetensors of the site: draw where the coarse-mask branch looked.",
+        ),
+    ] = None,
     workers: Annotated[
         int, typer.Option(min=0, envvar="FEDCMR_WORKERS", help="Processes; 0: one a core.")
     ] = 0,
@@ -36,12 +42,14 @@ def predict_command(
     """Give each study of an export a score, or the reason why it gets none.
 
     The files name studies by their StudyInstanceUID and folder: they are for use where the export
-    is, not for passing on.
+    is, not for passing on. For mvo, --branch adds a picture a study: where the coarse-mask branch
+    looked in training. No release has the branch; it comes from the weights of the site's own last
+    round, which the client keeps in its folder.
 
     Example: fedcmr predict --release release --key release.pub --dicom /export --out predictions
     """
     from fedcmr.inference.predict import predict
-    from fedcmr.inference.result import CSV, JSON
+    from fedcmr.inference.result import CSV, JSON, PICTURES
     from fedcmr.ingest.progress import shown
 
     if key is None:
@@ -50,12 +58,20 @@ def predict_command(
         )
     with shown() as progress:
         predictions = predict(
-            release, dicom, out, public_key=key, workers=workers, progress=progress
+            release,
+            dicom,
+            out,
+            public_key=key,
+            branch=branch,
+            workers=workers,
+            progress=progress,
         )
     if as_json:
         typer.echo((out / JSON).read_text(encoding="utf-8"), nl=False)
     else:
         _print(predictions, out / CSV)
+        if branch is not None:
+            say(f"pictures, for this site only: {out / PICTURES}")
     if not predictions.scored:
         raise DataError(
             "no study of the export could be scored",

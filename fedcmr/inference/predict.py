@@ -11,7 +11,8 @@ import torch
 from fedcmr.data.store import write_atomically
 from fedcmr.data.transforms import centre
 from fedcmr.dicom.refusal import RefusedError
-from fedcmr.inference.result import CSV, JSON, Prediction, Predictions, as_csv, as_json
+from fedcmr.inference.branch import Branch
+from fedcmr.inference.result import CSV, JSON, PICTURES, Prediction, Predictions, as_csv, as_json
 from fedcmr.ingest.prepare import prepare
 from fedcmr.ingest.progress import Progress, counted, silent
 from fedcmr.ingest.scan import Export, scan_export
@@ -28,6 +29,7 @@ def predict(
     out: Path,
     *,
     public_key: Path | None = None,
+    branch: Path | None = None,
     workers: int = 0,
     progress: Progress | None = None,
 ) -> Predictions:
@@ -35,28 +37,38 @@ def predict(
 
     Header pass and preparation are those of ingest, with the preprocessing of the release. With
     `public_key` the signature of the release is checked before anything else. A study that cannot
-    be taken gets a reason and no score.
+    be taken gets a reason and no score. With `branch`, the weights of the site's own last round,
+    every scored study also gets a picture of where the coarse-mask branch looked, named by its
+    number; pictures of an earlier call are removed.
 
     Raises:
         CheckFailed: the release is not what was signed, or cannot be opened.
-        ConfigurationError: the key or the settings of the release cannot be used.
-        DataError: there is nothing in `dicom`, or `out` cannot be written.
+        ConfigurationError: the key or the settings of the release cannot be used, or `branch` is
+            of another experiment.
+        DataError: there is nothing in `dicom`, `branch` is damaged, or `out` cannot be written.
     """
     if public_key is not None:
         verify(release, public_key)
     opened = open_release(release)
+    looks = None if branch is None else Branch(branch, opened)
     progress = progress or silent
     export = scan_export(dicom, workers=workers, progress=progress)
+    for old in (out / PICTURES).glob("*.png"):  # its number may mean another study now
+        old.unlink()
+    rows: list[CineStudy | Prediction] = [*export.studies, *_without_cine(export)]
+    rows.sort(key=_place)
     scored = counted(
-        (_predict_study(opened, dicom, study) for study in export.studies),
+        (
+            row
+            if isinstance(row, Prediction)
+            else _predict_study(opened, dicom, row, looks, out / PICTURES / f"{number}.png")
+            for number, row in enumerate(rows, start=1)
+        ),
         "scoring studies",
-        len(export.studies),
+        len(rows),
         progress,
     )
-    studies = sorted(
-        [*scored, *_without_cine(export)], key=lambda row: (row.folder, row.study_instance_uid)
-    )
-    predictions = Predictions(opened, public_key is not None, tuple(studies), export.exclusions)
+    predictions = Predictions(opened, public_key is not None, tuple(scored), export.exclusions)
     write_atomically(out / CSV, as_csv(predictions))
     write_atomically(out / JSON, as_json(predictions))
     return predictions
@@ -77,9 +89,10 @@ def score(release: OpenRelease, stored: StoredCine) -> tuple[float, ...]:
         return tuple(of_task.score(logits.double()).tolist())
 
 
-def _predict_study(release: OpenRelease, dicom: Path, study: CineStudy) -> Prediction:
-    paths = {frame.image.path for row in study.grid for frame in row}
-    uid, folder = study.study_uid, _folder(paths)
+def _predict_study(
+    release: OpenRelease, dicom: Path, study: CineStudy, looks: Branch | None, picture: Path
+) -> Prediction:
+    folder, uid = _place(study)
     try:
         prepared = prepare(read_cine(dicom, study), release.experiment.preprocessing)
     except RefusedError as refusal:
@@ -90,6 +103,8 @@ def _predict_study(release: OpenRelease, dicom: Path, study: CineStudy) -> Predi
     value = max(values)
     label = release.description.labels[value >= release.threshold]
     slices = values if release.experiment.preprocessing.per_slice else ()
+    if looks is not None:
+        write_atomically(picture, looks.picture(prepared.array, f"Study {picture.stem}", slices))
     return Prediction(uid, folder, value, label, prepared.flags, None, slices)
 
 
@@ -105,6 +120,14 @@ def _without_cine(export: Export) -> Iterator[Prediction]:
         reasons = "; ".join(sorted({exclusion.reason for exclusion in exclusions}))
         folder = _folder(path for exclusion in exclusions for path in exclusion.paths)
         yield Prediction(uid, folder, None, None, (), f"no short-axis cine: {reasons}")
+
+
+def _place(row: CineStudy | Prediction) -> tuple[str, str]:
+    """Return folder and study, which order the rows."""
+    if isinstance(row, Prediction):
+        return row.folder, row.study_instance_uid
+    paths = {frame.image.path for frames in row.grid for frame in frames}
+    return _folder(paths), row.study_uid
 
 
 def _folder(paths: Iterable[str]) -> str:

@@ -14,6 +14,8 @@ from fedcmr.ingest.study import Exclusion
 from fedcmr.release.open import OpenRelease
 
 CSV, JSON = "predictions.csv", "predictions.json"
+PICTURES = "pictures"
+"""Folder beside them: `NUMBER.png` for a study, where the site's own weights were given."""
 
 
 @dataclass(frozen=True)
