@@ -1,7 +1,7 @@
 """A question to the sites, and their replies as they are complete."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 
 from fedcmr_server.link import Parcel, Sent
@@ -36,6 +36,12 @@ class Exchange:
     """A site that was asked and went away is waited for, up to the deadline."""
     looked: Callable[[bool], None] = lambda is_waiting: None
     """Called at every look; told whether it is not enough and nobody is awaited."""
+    before: Collection[str] = ()
+    """Sites that were asked before a restart: they may be at it still, without a connection."""
+    elapsed_s: float = 0.0
+    """Of the deadline, before the restart."""
+    noted: Callable[[Collection[str], float], None] = lambda names, elapsed_s: None
+    """Told who has been asked and how much of the deadline has gone by, when somebody was added."""
     answered: dict[str, int] = field(default_factory=dict)
     """Site to the connection over which it has answered."""
     _asked: set[str] = field(default_factory=set)
@@ -50,7 +56,9 @@ class Exchange:
             DataError: the disk could not take what a site sent.
         """
         link = self.sites.link
-        self._start, self._idle_since = time.monotonic(), None
+        self._start, self._idle_since = time.monotonic() - self.elapsed_s, None
+        self.elapsed_s = 0.0
+        self._asked |= {*self.before}
         try:
             while True:
                 self.sites.meet()
@@ -79,7 +87,7 @@ class Exchange:
             self._pending.clear()
 
     def _ask(self) -> None:
-        link, enrolled = self.sites.link, self.sites.enrolled()
+        link, enrolled, known = self.sites.link, self.sites.enrolled(), len(self._asked)
         for name, sent in [*self._pending.items()]:
             # A site that came back has lost the message; it is asked again once it has accepted.
             if name not in enrolled or self.sites.has_come_back(name, sent.connection):
@@ -93,14 +101,21 @@ class Exchange:
                 if name not in self._asked and not self.is_enough():
                     self._start = time.monotonic()
                 self._asked.add(name)
+        if len(self._asked) > known:
+            self.noted(self._asked, time.monotonic() - self._start)
 
     def _is_over(self) -> bool:
         now, online = time.monotonic(), self.sites.online()
         is_awaited = any(self.holds or name in online for name in self._pending)
-        if (is_awaited or self.sites.is_greeting()) and now - self._start <= self.deadline_s:
+        is_returning = self.sites.is_greeting() or any(map(self._may_return, self.before))
+        if (is_awaited or is_returning) and now - self._start <= self.deadline_s:
             self._idle_since = None
             return False
         if self.is_enough():
             return True
         self._idle_since = self._idle_since or now
         return now - self._idle_since > self.patience_s
+
+    def _may_return(self, name: str) -> bool:
+        is_out = name in self.sites.refused or name not in self.sites.enrolled()
+        return not is_out and name not in self.answered and self.wanted(name)

@@ -89,8 +89,8 @@ def finish(
 
 def _shortfalls(rounds: Rounds, evaluated: Collection[str]) -> Iterator[str]:
     state = rounds.state
-    for name in sorted({*state.refused, *rounds.sites.enrolled()} - {*state.cohorts}):
-        yield f"{name} took no part: {state.refused.get(name, 'it never came')}"
+    for name in sorted({*state.names(), *rounds.sites.enrolled()} - {*state.cohorts}):
+        yield f"{name} took no part: {_why(rounds, name)}"
     for name in sorted(state.cohorts):
         missed = sum(name in record.missed for record in state.rounds)
         missed += sum(
@@ -102,6 +102,13 @@ def _shortfalls(rounds: Rounds, evaluated: Collection[str]) -> Iterator[str]:
             yield f"{name} missed {missed} of {state.finished_rounds} rounds"
         if name not in evaluated:
             yield f"{name} was not evaluated"
+
+
+def _why(rounds: Rounds, name: str) -> str:
+    if name in rounds.state.refused or name in rounds.sites.enrolled():
+        return rounds.state.refused.get(name, "it never came")
+    missed = [record.missed[name] for record in rounds.state.rounds if name in record.missed]
+    return missed[-1]  # it is known by that alone
 
 
 def _part(rounds: Rounds, name: str) -> str:

@@ -46,7 +46,6 @@ log = logging.getLogger("fedcmr")
 TASK_HEARTBEAT_S = 10.0
 """Flower ends a run whose task has not been heard of for 60 s."""
 
-
 LEVELS = 5
 """Message, records, record, array, part."""
 
@@ -90,6 +89,8 @@ class FleetLink:
         self._connection_numbers = count(1)
         self.withdrawn: dict[str, str] = {}
         """Site that may no longer connect, to the reason."""
+        self._taken: set[str] = set()
+        """Messages whose answer was accepted."""
 
     def connected(self, node: int) -> None:
         """Note that a site has connected, perhaps again after a crash."""
@@ -234,9 +235,10 @@ class FleetLink:
             return Reply(refusal=f"the reply cannot be read ({type(error).__name__})")
 
     def accepts(self, request: PushMessagesRequest) -> bool:
-        """Tell whether a push is one whole reply, by the site that was asked, the first one.
+        """Take a push where it is one whole reply, by the site that was asked, the first one.
 
-        Flower believes what a message says of its sender; `node` has been proved by then.
+        Flower believes what a message says of its sender; `node` has been proved by then. Of
+        several pushes at the same moment one is taken.
         """
         if len(request.messages_list) != 1 or len(request.message_object_trees) != 1:
             return False
@@ -244,20 +246,23 @@ class FleetLink:
         asked, node = message.metadata.reply_to_message_id, request.node.node_id
         with self._state.lock:
             question = self._state.message_ins_store.get(asked)
-            is_answered = asked in self._state.message_ins_id_to_message_res_id
-        return (
-            question is not None
-            and not is_answered
-            and question.metadata.dst_node_id == message.metadata.src_node_id == node
-            and tree.object_id == message.metadata.message_id
-            and _is_small(tree)
-        )
+            is_answer = (
+                question is not None
+                and asked not in self._taken
+                and question.metadata.dst_node_id == message.metadata.src_node_id == node
+                and tree.object_id == message.metadata.message_id
+                and _is_small(tree)
+            )
+            if is_answer:
+                self._taken.add(asked)
+            return is_answer
 
     def forget(self, sent: Sent) -> None:
         """Delete a message and its reply, whether it has come or not."""
         with self._state.lock:
             reply_id = self._state.message_ins_id_to_message_res_id.get(sent.message_id)
             self._state.delete_messages({sent.message_id})
+            self._taken.discard(sent.message_id)
         for object_id in (sent.message_id, reply_id):
             if object_id is not None:
                 self.objects.delete(object_id)

@@ -49,7 +49,7 @@ class Quorum:
         """Return the sites that have not answered, each with the best reason that is known."""
         online, ready = self._sites.online(), self._sites.ready()
         found = {}
-        for name in sorted({*self.expected(), *self._sites.cohorts, *self._sites.refused}):
+        for name in sorted({*self._sites.planned, *self._sites.cohorts, *self._sites.refused}):
             if name in contributed or not self.trains(name):
                 continue
             if name in reasons:

@@ -8,11 +8,12 @@ from fedcmr.errors import PartialRun
 from fedcmr.federation import messages as wire
 from fedcmr.federation.payload import Layout
 from fedcmr.types import FloatArray
+from fedcmr_server.asked import Asked
 from fedcmr_server.exchange import Exchange
 from fedcmr_server.quorum import Quorum
 from fedcmr_server.replies import Unusable, read_contribution, read_update
 from fedcmr_server.reply import Reply
-from fedcmr_server.sites import Sites
+from fedcmr_server.sites import RETURN_S, Sites
 from fedcmr_server.spool import Spool
 from fedcmr_server.status import Board, Phase
 from fedcmr_server.strategies.screen import outside
@@ -27,6 +28,7 @@ class Round:
         number: of the round, from 1.
         experiment: whose round it is.
         layout: of the weights.
+        weights: that it starts from, (P,).
         sites: to ask.
         quorum: that must answer.
         board: for the status.
@@ -38,6 +40,7 @@ class Round:
         number: int,
         experiment: Experiment,
         layout: Layout,
+        weights: FloatArray,
         sites: Sites,
         quorum: Quorum,
         board: Board,
@@ -46,10 +49,12 @@ class Round:
         self.number = number
         self.experiment = experiment
         self.layout = layout
+        self.weights = weights
         self.sites = sites
         self.quorum = quorum
         self.board = board
-        self.spool = Spool(folder, layout)
+        self.spool = Spool(folder, weights)
+        self.asked = Asked(folder)
         self.set_aside: set[str] = set()
         """Sites that sent an update which does not count."""
         self._reasons: dict[str, str] = {}
@@ -59,31 +64,38 @@ class Round:
         """Return the sites that did not contribute, each with the reason."""
         return self.quorum.absence(self.spool.contributed, self._reasons)
 
-    def collect(self, weights: FloatArray) -> None:
-        """Ask the sites to train from the weights (P,) until the round is complete.
+    def collect(self) -> None:
+        """Ask the sites to train from the weights until the round is complete.
 
         Raises:
             PartialRun: fewer sites than the quorum came, accepted, or answered.
             DataError: the disk is full; what came in stays.
         """
         settings = self.experiment.federation
-        with self.sites.content({wire.WEIGHTS: weights}, **{wire.ROUND: self.number}) as parcel:
+        deadline_s = settings.round_deadline_s
+        with self.sites.content(
+            {wire.WEIGHTS: self.weights}, **{wire.ROUND: self.number}
+        ) as parcel:
             exchange = Exchange(
                 self.sites,
                 parcel,
                 wire.TRAIN,
                 wanted=self._is_wanted,
                 is_enough=self._is_met,
-                deadline_s=settings.round_deadline_s,
+                deadline_s=deadline_s,
                 patience_s=settings.site_wait_s,
                 looked=self._look,
+                before=self.asked.sites,
+                # who was asked before a restart of any length has the time to come back
+                elapsed_s=max(0.0, min(self.asked.elapsed_s, deadline_s - RETURN_S)),
+                noted=self.asked.note,
             )
             while True:
                 for name, reply in exchange.replies():
                     self._take(name, reply)
                 if not self._is_met():
                     raise self._too_few()
-                self._set_aside(weights)
+                self._set_aside()
                 if self._is_met():
                     break
         if not self.spool.updates():
@@ -108,14 +120,14 @@ class Round:
                 self.set_aside.add(name)
             self._leave_out(name, str(error))
 
-    def _set_aside(self, weights: FloatArray) -> None:
+    def _set_aside(self) -> None:
         """Drop the updates of sites that were withdrawn, and those outside the norm band."""
         for name in set(self.spool.contributed) - set(self.sites.enrolled()):
             self.spool.drop(name)
             self._leave_out(name, self.sites.link.withdrawn.get(name, "withdrawn"))
         factor = self.experiment.federation.norm_band
         if factor is not None:
-            for name, reason in outside(self.spool.updates(), weights, factor).items():
+            for name, reason in outside(self.spool.updates(), self.weights, factor).items():
                 self.spool.drop(name)
                 self.set_aside.add(name)
                 self._leave_out(name, f"set aside: {reason}")

@@ -145,12 +145,13 @@ class Rounds:
             number,
             self.experiment,
             self.layout,
+            self.weights,
             self.sites,
             self.quorum,
             self.board,
             self._folder / f"round-{number}",
         )
-        current.collect(self.weights)
+        current.collect()
         updates, set_aside = current.spool.updates(), len(current.set_aside)
         merged = self._strategy.merge(self.weights, updates, set_aside=set_aside)
         self.weights = merged.weights

@@ -60,6 +60,8 @@ class Sites:
         self._greetings: dict[str, tuple[Sent, float]] = {}
         self._greeted: dict[str, int] = {}
         self._accepted: dict[str, int] = {}
+        self.planned: set[str] = set()
+        """Every site that was enrolled at some time while this run met its sites."""
         self.doing: dict[str, str] = {}
         """Site to what it has been asked, for the status."""
 
@@ -94,6 +96,7 @@ class Sites:
     def meet(self) -> None:
         """Admit sites, send a handshake over every new connection and read what has come back."""
         self.admit(self.link)
+        self.planned |= {*self.enrolled()}
         for name in self.online():
             connection = self.link.connection(name)
             if self._greeted.get(name) != connection:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fedcmr_server.asked import Asked
 from fedcmr_server.rounds import Rounds
 from fedcmr_server.sites import Sites
 from flwr.app import RecordDict
@@ -63,6 +64,49 @@ def test_after_a_restart_the_sites_of_the_run_are_given_time_to_come_back(tmp_pa
     run = Rounds(settings, tmp_path, link, one_after_the_other)
     run.train()
     assert [record.missed for record in run.state.rounds] == [{}, {}]
+
+
+def test_after_a_restart_in_round_1_a_site_that_still_trains_is_waited_for(tmp_path: Path) -> None:
+    class Killed(BaseException):
+        pass
+
+    def dies(kind: str, content: RecordDict) -> RecordDict | str | None:
+        if kind == wire.TRAIN and (tmp_path / "round-1" / "b.json").exists():
+            raise Killed
+        return STEADY(kind, content)
+
+    settings = experiment(rounds=1, quorum=2, round_deadline_s=100)
+    sites = {"a": STEADY, "b": STEADY}
+    with pytest.raises(Killed):
+        Rounds(settings, tmp_path, FunctionLink(sites | {"c": dies}), lambda link: None).train()
+    link, looks = FunctionLink(sites | {"c": STEADY}), 0
+
+    def c_notices_late(_: object) -> None:
+        nonlocal looks
+        looks += 1
+        link.away = {"c"} if looks < 10 else set()
+
+    run = Rounds(settings, tmp_path, link, c_notices_late)
+    run.train()
+    assert run.state.rounds[0].missed == {}
+    assert [name for name, kind in link.sent if kind == wire.TRAIN] == ["c"]
+
+
+def test_after_a_restart_no_site_is_waited_for_beyond_the_deadline(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fedcmr_server.round.RETURN_S", 0.2)
+    asked = Asked(tmp_path / "round-1")
+    (tmp_path / "round-1").mkdir()
+    asked.note(["a", "b", "c"], elapsed_s=3600)
+    link = FunctionLink({"a": STEADY, "b": STEADY, "c": STEADY})
+    link.away = {"c"}
+    begun = time.monotonic()
+    settings = experiment(rounds=1, quorum=2, round_deadline_s=1800)
+    run = Rounds(settings, tmp_path, link, lambda link: None)
+    run.train()
+    assert run.state.rounds[0].missed == {"c": "not connected"}
+    assert time.monotonic() - begun < 60
 
 
 def test_a_site_that_comes_back_again_and_again_does_not_keep_a_round_open(tmp_path: Path) -> None:

@@ -1,8 +1,10 @@
 """An enrolled site that answers for another, twice, or what nobody asked."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Barrier
 
 import numpy as np
 import pytest
@@ -12,12 +14,16 @@ from fedcmr_client.link import Connection, connect
 from fedcmr_server.link import Sent
 from fleet_requests import exchange, head, signed
 from flwr.app import Array, ArrayRecord, Message, RecordDict
+from flwr.app.message import remove_content_from_message
+from flwr.common.serde import message_to_proto
+from flwr.proto.fleet_pb2 import PushMessagesRequest
 from flwr.proto.message_pb2 import (
     ConfirmMessageReceivedRequest,
     PullObjectRequest,
     PushObjectRequest,
 )
 from flwr.proto.node_pb2 import Node
+from flwr.supercore.inflatable.inflatable_object import get_object_tree
 from google.protobuf.message import Message as Request
 
 from fedcmr.errors import NetworkError
@@ -94,6 +100,24 @@ def test_the_first_answer_counts_and_no_other(scene: Scene) -> None:
     with pytest.raises(NetworkError, match="HTTP 409"):
         scene.hostile.send(reply(asked, 2.0), 0.1)
     assert answered(scene, "two") == 1.0
+
+
+def test_of_many_answers_at_the_same_moment_one_is_taken(scene: Scene) -> None:
+    answer = reply(question(scene.hostile), 1.0)
+    answer.metadata.__dict__["_message_id"] = answer.object_id
+    request = PushMessagesRequest(
+        node=Node(node_id=scene.hostile.node_id),
+        messages_list=[message_to_proto(remove_content_from_message(answer))],
+        message_object_trees=[get_object_tree(answer)],
+    )
+    together = Barrier(8)
+
+    def push(_: int) -> bool:
+        together.wait()
+        return bool(scene.coordinator.link.accepts(request))
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(push, range(8))) == 1
 
 
 def test_an_answer_that_comes_too_late_is_refused(scene: Scene) -> None:

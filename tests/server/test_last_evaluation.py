@@ -85,13 +85,18 @@ def test_a_run_in_which_no_site_trained_is_never_released(tmp_path: Path) -> Non
 
 
 def test_a_run_below_plan_says_so_in_every_artefact(tmp_path: Path) -> None:
-    link = FunctionLink(steady("abc"))
-    link.away = {"c"}
-    run = Rounds(experiment(rounds=2, quorum=2), tmp_path, link, lambda link: None)
+    link = FunctionLink(steady("abcd"))
+    link.away = {"c", "d"}
+
+    def revokes_d(_: object) -> None:
+        if ("a", wire.TRAIN) in link.sent and link.sites.pop("d", None):
+            link.withdrawn["d"] = "revoked"
+
+    run = Rounds(experiment(rounds=2, quorum=2), tmp_path, link, revokes_d)
     run.train()
     generate_signing_key(tmp_path / "key", tmp_path / "key.pub")
     outcome = finish(run, tmp_path / "release", tmp_path / "key", others={}, left_out={})
-    assert outcome.shortfalls == ("c took no part: it never came",)
+    assert outcome.shortfalls == ("c took no part: it never came", "d took no part: revoked")
     provenance = json.loads((outcome.release / "provenance.json").read_text())
     assert provenance["partial"] is True
     assert provenance["shortfalls"] == list(outcome.shortfalls)
@@ -105,6 +110,7 @@ def test_a_run_below_plan_says_so_in_every_artefact(tmp_path: Path) -> None:
         "a": "trained 2 of 2 rounds",
         "b": "trained 2 of 2 rounds",
         "c": "never came",
+        "d": "never came",
     }
 
 

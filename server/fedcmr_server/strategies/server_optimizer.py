@@ -1,5 +1,6 @@
 """An optimiser at the server: the step of the sites is its gradient."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -13,7 +14,7 @@ STATISTICS = ("running_mean", "running_var")
 """What BatchNorm measures instead of learning; a momentum could make a variance negative."""
 
 
-class ServerOptimizer:
+class ServerOptimizer(ABC):
     """Moves the weights by a function of the mean update, which sites weigh in by examples.
 
     Delta_t = sum_i (n_i / n) (w_i - w). Measured statistics of normalisation layers are averaged
@@ -29,6 +30,7 @@ class ServerOptimizer:
             span for name, span in layout.spans().items() if name.endswith(STATISTICS)
         ]
 
+    @abstractmethod
     def step(self, delta: DoubleArray, moments: Mapping[str, FloatArray]) -> DoubleArray:
         """Update the moments in place and return by how much the weights move.
 
@@ -36,7 +38,6 @@ class ServerOptimizer:
             delta: mean update of some entries, (columns,).
             moments: of the same entries, (columns,) each.
         """
-        raise NotImplementedError
 
     def merge(self, weights: FloatArray, updates: Sequence[Update], set_aside: int = 0) -> Merged:
         """Return the weights after one step of the server's optimiser."""
