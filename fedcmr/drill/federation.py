@@ -1,8 +1,8 @@
 """A federation of real processes on this machine, over TLS on the loopback interface."""
 
 import socket
-import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from fedcmr.config import Experiment
-from fedcmr.drill.process import PATIENCE_S, Process, finish
+from fedcmr.drill.process import PATIENCE_S, Process
 from fedcmr.errors import CheckFailed
 from fedcmr.settings import load_settings
 
@@ -43,13 +43,15 @@ def call(*command: object, code: int = 0, patience_s: float = PATIENCE_S) -> str
         CheckFailed: it ended with another exit code than `code`; its last line is in the message.
     """
     name, *arguments = (str(part) for part in command)
-    done = subprocess.run(
-        [script(name), *arguments], capture_output=True, text=True, check=False, timeout=patience_s
-    )
-    if done.returncode != code:
-        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise CheckFailed(f"`{name} {arguments[0]}` ended with {done.returncode}: {last}")
-    return done.stdout + done.stderr
+    with tempfile.TemporaryDirectory(prefix="fedcmr-call-") as folder:
+        process = Process(name, arguments, Path(folder) / "log")
+        try:
+            process.ends_with(code, patience_s=patience_s)
+        except CheckFailed as error:
+            raise CheckFailed(f"`{name} {arguments[0]}`: {error.what}") from None
+        finally:
+            process.stop()
+        return process.output()
 
 
 class Federation:
@@ -60,7 +62,7 @@ class Federation:
         self.port = free_port()
         self.server = path / SERVER
         address = f"127.0.0.1:{self.port}"
-        finish("fedcmr-server", "init", self.server, "--host", "127.0.0.1", "--listen", address)
+        call("fedcmr-server", "init", self.server, "--host", "127.0.0.1", "--listen", address)
 
     @property
     def public_key(self) -> Path:
@@ -81,12 +83,12 @@ class Federation:
         """
         folder, ca = self.site(name), self.server / "pki" / "ca.pem"
         address = server or f"127.0.0.1:{self.port}"
-        finish("fedcmr-client", "init", folder, "--name", name, "--server", address, "--ca", ca)
+        call("fedcmr-client", "init", folder, "--name", name, "--server", address, "--ca", ca)
         with (folder / "site.yaml").open("a", encoding="utf-8") as settings:
             settings.write("policy: {approval: auto}\n")
         if enrol:
             key = folder / "site_key.pub"
-            finish("fedcmr-server", "enrol", "--state", self.server, name, key)
+            call("fedcmr-server", "enrol", "--state", self.server, name, key)
         return folder
 
     def write(self, settings: Mapping[str, Any]) -> Path:

@@ -1,7 +1,5 @@
 """One running process with its log."""
 
-import os
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -93,20 +91,3 @@ class Process:
         self._process.join(60)
         if self.code() is None:
             self.kill()
-
-
-def finish(program: str, *arguments: object) -> str:
-    """Run a command of this installation to its end; return what it printed.
-
-    Raises:
-        CheckFailed: it did not end with 0; its last line is in the message.
-    """
-    number, name = tempfile.mkstemp(prefix=f"{program}-", suffix=".log")
-    os.close(number)
-    log = Path(name)
-    try:
-        process = Process(program, [str(part) for part in arguments], log)
-        process.ends_with(0)
-        return process.output()
-    finally:
-        log.unlink()

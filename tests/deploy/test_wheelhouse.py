@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from unit_files import DEPLOY, UNITS, command, environment
 
-from fedcmr.drill.federation import Federation, call
+from fedcmr.drill.federation import Federation
 from fedcmr.drill.noise import SMALL, noise_dataset
 from fedcmr.types import Split
 
@@ -108,4 +108,5 @@ def test_a_site_from_the_wheelhouse_joins_as_its_unit_starts_it(
         assert client.wait(timeout=60) == 0
     assert "round 1: trained 1 steps on 4 samples" in (site / "log").read_text("utf-8")
     release = federation.release(experiment)
-    call(prefix / "bin" / "fedcmr", "verify", release, "--key", federation.public_key)
+    verify = [prefix / "bin" / "fedcmr", "verify", release, "--key", federation.public_key]
+    subprocess.run(verify, check=True)
