@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from copy import deepcopy
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +20,14 @@ APEXWARD = np.cross(SHORT_AXIS[3:], SHORT_AXIS[:3])
 Change = Callable[[Dataset, int, int], Dataset | None]
 
 
+@cache
 def heart(
     slices: int = 6, phases: int = 12, size: int = 64, spacing: float = 3.0, seed: int = 0
 ) -> NDArray[np.uint16]:
-    """A bright pool in a dark ring that contracts, at (0.55, 0.6) of the image: (Z, T, Y, X)."""
+    """A bright pool in a dark ring that contracts, right of and below the middle.
+
+    Read-only: (Z, T, Y, X).
+    """
     rng = np.random.default_rng(seed)
     y, x = (np.mgrid[:size, :size] - np.array([0.55, 0.6])[:, None, None] * size) * spacing
     away = np.hypot(y, x)
@@ -34,6 +39,7 @@ def heart(
             image[np.hypot(*(np.mgrid[:size, :size] - size / 2)) > size / 2] = 0
             noise = rng.integers(0, 20, image.shape) * (image > 0)
             frames[z, t] = image + noise
+    frames.flags.writeable = False
     return frames
 
 

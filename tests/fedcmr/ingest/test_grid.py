@@ -1,6 +1,5 @@
 """The points of what real exports do, each on a small synthetic export."""
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -9,39 +8,7 @@ import numpy as np
 import pytest
 from dicom_files import Change
 from pydicom.dataset import Dataset, FileDataset
-from pydicom.uid import generate_uid
-
-from fedcmr.ingest.scan import Export, scan_export
-from fedcmr.ingest.study import read_cine
-
-PIXELS = dicom_files.heart()
-
-
-def scan(folder: Path, objects: Sequence[FileDataset]) -> Export:
-    dicom_files.write(folder, objects)
-    return scan_export(folder, workers=1)
-
-
-def codes(export: Export) -> Counter[str]:
-    """Files left out, by code."""
-    counted: Counter[str] = Counter()
-    for exclusion in export.exclusions:
-        counted[exclusion.code] += len(exclusion.paths)
-    return counted
-
-
-def assert_whole(export: Export, pixels: np.ndarray = PIXELS) -> None:
-    """One study with exactly the frames that were written."""
-    (study,) = export.studies
-    np.testing.assert_array_equal(read_cine(export.path, study).array, pixels)
-
-
-def setting(**values: object) -> Change:
-    def change(ds: Dataset, _z: int, _t: int) -> None:
-        for name, value in values.items():
-            setattr(ds, name, value)
-
-    return change
+from scan_files import PIXELS, as_series, assert_whole, codes, enhanced_copy, scan, setting
 
 
 def shuffled(objects: list[FileDataset]) -> list[FileDataset]:
@@ -85,13 +52,6 @@ def test_05_orientation_jitters(tmp_path: Path) -> None:
     assert_whole(scan(tmp_path, dicom_files.cine(change=change)))
 
 
-def test_06_a_frame_of_reference_of_its_own_for_each_file(tmp_path: Path) -> None:
-    def change(ds: Dataset, _z: int, _t: int) -> None:
-        ds.FrameOfReferenceUID = generate_uid()
-
-    assert_whole(scan(tmp_path, dicom_files.cine(change=change)))
-
-
 def test_07_images_in_acquisition_is_not_trusted(tmp_path: Path) -> None:
     assert_whole(scan(tmp_path, dicom_files.cine(change=setting(ImagesInAcquisition="999"))))
 
@@ -101,15 +61,11 @@ def test_08_description_and_type_are_not_needed(tmp_path: Path) -> None:
     assert_whole(scan(tmp_path, dicom_files.cine(change=change)))
 
 
-def _as_series(uid: str, number: int) -> Change:
-    return setting(SeriesInstanceUID=uid, SeriesNumber=number)
-
-
 def _as_acquisition(number: int) -> Change:
     return setting(AcquisitionNumber=number)
 
 
-@pytest.mark.parametrize("again", [_as_series("1.2.3.44", 5), _as_acquisition(2)])
+@pytest.mark.parametrize("again", [as_series("1.2.3.44", 5), _as_acquisition(2)])
 def test_09_a_slice_acquired_again(tmp_path: Path, again: Change) -> None:
     newer = dicom_files.heart(seed=9)
     repeated = dicom_files.cine(newer, change=again, rr=850)[24:36]
@@ -122,31 +78,11 @@ def test_09_a_slice_acquired_again(tmp_path: Path, again: Change) -> None:
 
 
 def test_09_an_aborted_repetition_does_not_replace_a_whole_slice(tmp_path: Path) -> None:
-    again = _as_series("1.2.3.44", 5)
+    again = as_series("1.2.3.44", 5)
     aborted = dicom_files.cine(dicom_files.heart(seed=9), change=again)[24:31]
     export = scan(tmp_path, dicom_files.cine() + aborted)
     assert_whole(export)
     assert codes(export) == {"superseded_acquisition": 7}
-
-
-@pytest.mark.parametrize("again", [_as_series("1.2.3.44", 5), setting(FrameOfReferenceUID="1.9")])
-def test_09_a_stack_acquired_again(tmp_path: Path, again: Change) -> None:
-    newer = dicom_files.heart(seed=9)
-
-    def change(ds: Dataset, z: int, t: int) -> None:
-        again(ds, z, t)
-        ds.AcquisitionNumber = 7
-
-    export = scan(tmp_path, dicom_files.cine(newer, change=change) + dicom_files.cine())
-    assert_whole(export, newer)
-    assert codes(export) == {"other_cine": 72}
-
-
-def test_09_more_slices_are_preferred_to_a_later_stack(tmp_path: Path) -> None:
-    later = dicom_files.cine(dicom_files.heart(slices=5, seed=9), change=_as_series("1.2.3.44", 9))
-    export = scan(tmp_path, later + dicom_files.cine())
-    assert_whole(export)
-    assert codes(export) == {"other_cine": 60}
 
 
 @pytest.mark.parametrize("rr", [30_000.0, 3_000_000.0, 100.0])
@@ -167,62 +103,11 @@ def test_10_without_an_rr_interval_the_times_alone_decide(tmp_path: Path) -> Non
     assert not scan(tmp_path / "b", dicom_files.cine(rr=15_000, change=change)).studies
 
 
-def test_11_magnitude_and_phase_in_one_series(tmp_path: Path) -> None:
-    phase = setting(ImageType=["DERIVED", "PRIMARY", "P", "RETRO"], RescaleSlope="2")
-    export = scan(
-        tmp_path, dicom_files.cine(dicom_files.heart(seed=4), change=phase) + dicom_files.cine()
-    )
-    assert_whole(export)
-    assert codes(export) == {"phase_image": 72}
-
-
-def test_11_two_echoes_in_one_series(tmp_path: Path) -> None:
-    second = dicom_files.cine(dicom_files.heart(seed=4), change=setting(EchoTime="3.6"))
-    export = scan(tmp_path, second + dicom_files.cine())
-    assert_whole(export)
-    assert codes(export) == {"second_echo": 72}
-
-
-def test_11_late_enhancement_as_magnitude_and_psir(tmp_path: Path) -> None:
-    late = dicom_files.late_enhancement() + dicom_files.late_enhancement(real=True)
-    export = scan(tmp_path, dicom_files.cine() + late)
-    assert_whole(export)
-    assert [e.frames for e in export.exclusions if e.code == "lge"] == [6, 6]
-
-
 def test_12_a_hidden_dimension_is_refused(tmp_path: Path) -> None:
     hidden = dicom_files.cine(dicom_files.heart(seed=4))
     export = scan(tmp_path, dicom_files.cine() + hidden)
     assert not export.studies
     assert codes(export) == {"duplicate_frames": 144}
-
-
-def enhanced_copy(pixels: np.ndarray) -> FileDataset:
-    slices, phases = pixels.shape[:2]
-    return dicom_files.enhanced(
-        pixels.reshape(-1, *pixels.shape[2:]),
-        np.tile(np.arange(phases) * 75.0, slices),
-        [dicom_files.origin(z) for z in range(slices) for _ in range(phases)],
-    )
-
-
-def test_13_classic_and_enhanced_copies(tmp_path: Path) -> None:
-    export = scan(tmp_path, [enhanced_copy(PIXELS), *dicom_files.cine()])
-    assert_whole(export)
-    assert codes(export) == {"copy": 1}
-
-
-def test_13_the_same_files_twice(tmp_path: Path) -> None:
-    objects = dicom_files.cine()
-    dicom_files.write(tmp_path / "a", objects)
-    dicom_files.write(tmp_path / "b", objects)
-    export = scan_export(tmp_path, workers=1)
-    assert_whole(export)
-    assert codes(export) == {"duplicate_file": 72}
-
-
-def test_one_instance_uid_for_all_files_is_no_proof_of_copies(tmp_path: Path) -> None:
-    assert_whole(scan(tmp_path, dicom_files.cine(change=setting(SOPInstanceUID="1.2"))))
 
 
 def test_14_enhanced_in_one_file(tmp_path: Path) -> None:
@@ -239,19 +124,6 @@ def test_14_enhanced_one_file_a_time_point(tmp_path: Path, shared: bool) -> None
     assert_whole(scan(tmp_path, shuffled(objects)))
 
 
-def test_15_other_files_beside(tmp_path: Path) -> None:
-    dicom_files.write(tmp_path, dicom_files.cine())
-    (tmp_path / "._im0000").write_bytes(b"\0\5\x16\7")
-    (tmp_path / "sub").mkdir()
-    (tmp_path / "sub" / "notes.txt").write_text("hello")
-    report = dicom_files.classic(PIXELS[0, 0])
-    report.SOPClassUID = "1.2.840.10008.5.1.4.1.1.88.11"
-    dicom_files.write(tmp_path, [report], "sr")
-    export = scan_export(tmp_path, workers=1)
-    assert_whole(export)
-    assert codes(export) == {"appledouble": 1, "not_dicom": 1, "not_mr_image": 1}
-
-
 def test_17_number_of_frames_one(tmp_path: Path) -> None:
     assert_whole(scan(tmp_path, dicom_files.cine(change=setting(NumberOfFrames=1))))
 
@@ -260,20 +132,6 @@ def test_20_a_single_phase_stack_is_no_cine(tmp_path: Path) -> None:
     export = scan(tmp_path, dicom_files.cine()[::12])
     assert not export.studies
     assert codes(export) == {"single_phase": 6}
-
-
-def test_a_series_for_every_slice(tmp_path: Path) -> None:
-    def change(ds: Dataset, z: int, _t: int) -> None:
-        ds.SeriesInstanceUID, ds.SeriesNumber = f"1.2.3.4.{z}", 10 + z
-
-    assert_whole(scan(tmp_path, dicom_files.cine(change=change)))
-
-
-def test_a_series_for_every_phase(tmp_path: Path) -> None:
-    def change(ds: Dataset, _z: int, t: int) -> None:
-        ds.SeriesInstanceUID, ds.SeriesNumber = f"1.2.3.4.{t}", 10 + t
-
-    assert_whole(scan(tmp_path, dicom_files.cine(change=change)))
 
 
 def test_an_acquisition_number_for_every_phase(tmp_path: Path) -> None:
@@ -316,25 +174,3 @@ def test_refused_with_a_reason(
     export = scan(tmp_path, objects())
     assert not export.studies
     assert set(codes(export)) == {code}
-
-
-def test_two_patients_with_one_study_uid_stay_apart(tmp_path: Path) -> None:
-    other = dicom_files.heart(seed=8)
-    dicom_files.write(tmp_path / "a", dicom_files.cine())
-    dicom_files.write(tmp_path / "b", dicom_files.cine(other, change=setting(PatientID="P2")))
-    export = scan_export(tmp_path, workers=1)
-    assert [study.patient_id for study in export.studies] == ["P1", "P2"]
-    np.testing.assert_array_equal(read_cine(tmp_path, export.studies[1]).array, other)
-
-
-def test_every_file_is_used_or_listed(tmp_path: Path) -> None:
-    """Nothing is dropped silently."""
-    again = dicom_files.cine(dicom_files.heart(seed=9), change=_as_series("1.2.3.44", 5))[24:31]
-    objects = dicom_files.cine() + again + dicom_files.scouts() + dicom_files.late_enhancement()
-    export = scan(tmp_path, objects)
-    (study,) = export.studies
-    used = {frame.image.path for row in study.grid for frame in row}
-    listed = [path for exclusion in export.exclusions for path in exclusion.paths]
-    assert len(listed) == len(set(listed))
-    assert used.isdisjoint(listed)
-    assert len(used) + len(listed) == export.files
