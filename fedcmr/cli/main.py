@@ -11,6 +11,7 @@ from fedcmr.cli.evaluate import evaluate_command
 from fedcmr.cli.models import models_command
 from fedcmr.cli.phantom import phantom_command
 from fedcmr.cli.predict import predict_command
+from fedcmr.cli.reproduce import reproduce_command
 from fedcmr.cli.run import run
 from fedcmr.cli.train import train_command
 from fedcmr.cli.verify import verify_command
@@ -27,6 +28,7 @@ app.command("predict")(predict_command)
 app.command("evaluate")(evaluate_command)
 app.command("train")(train_command)
 app.command("models")(models_command)
+app.command("reproduce")(reproduce_command)
 app.command("phantom")(phantom_command)
 app.command("audit")(audit_command)
 app.add_typer(drill.app, name="drill", help="Faults on purpose: nothing may be lost.")
