@@ -1,5 +1,6 @@
 """Fixtures that several folders share."""
 
+import gc
 import os
 import socket
 from collections.abc import Iterator
@@ -7,6 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+
+def pytest_collection_finish() -> None:
+    """Leave all that was imported out of every later search for garbage: it is not garbage."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
