@@ -35,6 +35,11 @@ class Preprocessing(Settings):
         return self.slices == 1
 
     @property
+    def samples(self) -> str:
+        """What is counted, trained on and scored: "slices" or "studies"."""
+        return "slices" if self.per_slice else "studies"
+
+    @property
     def stored_side(self) -> int:
         """Pixels along a side of what a data set holds."""
         return self.size + self.margin

@@ -53,6 +53,8 @@ def sums(site: str, n: int, *, seed: int, **fixed: object) -> SurveySums:
         phantom=True,
         patients=n,
         unlabelled=3,
+        samples=n,
+        positive_samples=sum(record.scar or 0 for record in made),
         strata=tuple(
             StratumCounts(by=by, level=level, positive=p, negative=q)
             for (by, level), (p, q) in sorted(counts.items())

@@ -64,10 +64,10 @@ def demo_command(
     demo.say(f"release verified with {key}")
     if dp:
         run_again(demo, experiment)
-    _tell(demo, release, as_json)
+    _tell(demo, release, seen.samples, as_json)
 
 
-def _tell(demo: Demonstration, release: Path, as_json: bool) -> None:
+def _tell(demo: Demonstration, release: Path, samples: str, as_json: bool) -> None:
     found: dict[str, Any] = json.loads((release / "metrics.json").read_text(encoding="utf-8"))
     provenance = json.loads((release / "provenance.json").read_text(encoding="utf-8"))
     seconds = round(time.monotonic() - demo.start, 1)
@@ -76,6 +76,7 @@ def _tell(demo: Demonstration, release: Path, as_json: bool) -> None:
             "release": str(release),
             "seconds": seconds,
             "seed": demo.seed,
+            "counted": samples,
             "privacy": provenance["privacy"],
             "metrics": found,
         }
@@ -84,6 +85,6 @@ def _tell(demo: Demonstration, release: Path, as_json: bool) -> None:
     rounds = len(provenance["history"])
     print_results(
         Metrics.model_validate(found),
-        f"PHANTOM data: {rounds} rounds, {len(demo.names)} sites, {seconds:.0f} s",
+        f"PHANTOM data, test {samples}: {rounds} rounds, {len(demo.names)} sites, {seconds:.0f} s",
         release,
     )

@@ -90,7 +90,7 @@ def train_command(
     if as_json:
         typer.echo(json.dumps(summary, indent=2))
     else:
-        _print(summary)
+        _print(summary, settings.preprocessing.samples)
 
 
 def _check_preprocessing(experiment: "Experiment", dataset: "Dataset") -> None:
@@ -129,12 +129,12 @@ def _evaluate(experiment: "Experiment", dataset: "Dataset", model: Any) -> dict[
     return results.model_dump(mode="json") | {"exact_auc": exact}
 
 
-def _print(summary: dict[str, Any]) -> None:
+def _print(summary: dict[str, Any], samples: str) -> None:
     console = Console(highlight=False, markup=False, soft_wrap=True)
     overall, exact = summary["overall"], summary["exact_auc"]
     console.print(f"best of {summary['epochs']} epochs: {summary['best_epoch']}")
     shown = "not defined: one class only" if exact is None else f"{exact:.3f}"
-    cases = overall if isinstance(overall, str) else f"{overall['n']} studies"
+    cases = overall if isinstance(overall, str) else f"{overall['n']} {samples}"
     console.print(f"test: {cases}, AUC {shown}")
     if summary["phantom"]:
         console.print("phantoms prove the machinery, not a clinical claim")

@@ -27,6 +27,7 @@ def render_card(description: Description, metrics: Metrics, provenance: Provenan
     return made.get_template("MODEL_CARD.md.j2").render(
         description=description,
         experiment=description.experiment,
+        samples=description.experiment.preprocessing.samples,
         metrics=metrics,
         provenance=provenance,
         tables=by_table(metrics),

@@ -32,7 +32,10 @@ def _design(description: Description, provenance: Provenance) -> dict[str, str]:
         "purpose": f"tells {positive} from {negative} without contrast agent; for research only",
         "aim": f"experiment {experiment.name}: federated development and evaluation",
         "sites": f"{len(provenance.sites)} site(s): {names}",
-        "preprocessing": f"{settings.slices} slices, {settings.phases} phases, "
+        "preprocessing": (
+            "one slice at a time" if settings.per_slice else f"{settings.slices} slices"
+        )
+        + f", {settings.phases} phases, "
         f"{settings.size} x {settings.size} pixels of {settings.spacing_mm:g} mm around the heart, "
         f"intensities between percentiles {settings.low_percentile:g} and "
         f"{settings.high_percentile:g}; sha256 {provenance.preprocessing_digest[:12]}",
@@ -75,7 +78,8 @@ def _training(description: Description, provenance: Provenance) -> dict[str, str
         "selection": f"{federation.select.replace('_', ' ')}: round {provenance.released_round}",
         "ensemble": "none",
         "updating": "none: the released weights were not recalibrated",
-        "predictions": "each site scored its own test studies with the released weights",
+        "predictions": f"each site scored its own test {experiment.preprocessing.samples} with the "
+        "released weights",
         "output": f"score 0 to 1, {description.labels[1]} at {description.threshold.value:.4f} or "
         f"more ({rule_words(description.threshold.rule)})",
     }
@@ -117,9 +121,10 @@ def _results(description: Description, metrics: Metrics, provenance: Provenance)
         return {}
     trained = [site.examples for site in provenance.sites if site.role == "train"]
     known = [count for count in trained if count is not None]
-    flow = f"test {overall.n} studies, {overall.positives} with {description.labels[1]}"
+    samples = description.experiment.preprocessing.samples
+    flow = f"test {overall.n} {samples}, {overall.positives} with {description.labels[1]}"
     if len(known) == len(trained) and not description.experiment.privacy.private:
-        flow += f"; training {sum(known)} studies"
+        flow += f"; training {sum(known)} {samples}"
     flow += "; lists of those left out stay at the sites"
     area = overall.auc
     at = next(

@@ -38,6 +38,7 @@ def render_report(description: Description, metrics: Metrics, provenance: Proven
         stamps=stamps(phantom=provenance.phantom, partial=provenance.partial),
         description=description,
         experiment=description.experiment,
+        samples=description.experiment.preprocessing.samples,
         settings=flat(description.experiment),
         metrics=metrics,
         provenance=provenance,

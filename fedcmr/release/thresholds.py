@@ -8,9 +8,9 @@ NAMES = {
 """Threshold to its name."""
 
 _RULES = {
-    "youden": "largest sensitivity + specificity on pooled validation studies",
+    "youden": "largest sensitivity + specificity on pooled validation cases",
     "sensitivity_90": "most specific with a sensitivity of at least 0.90 on pooled validation "
-    "studies",
+    "cases",
     "published": "published before this run",
 }
 

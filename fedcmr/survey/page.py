@@ -70,6 +70,9 @@ def survey_page(
         stamps=stamps(phantom=pooled.phantom, partial=False),
         experiment=experiment,
         pooled=pooled,
+        slices=_share(pooled.positive_samples, pooled.samples - pooled.positive_samples)
+        if shown.total and experiment.preprocessing.per_slice
+        else None,  # of either class there are as many as studies, or more
         overall=_share(pooled.positives, pooled.negatives) if shown.total else "suppressed",
         sites={
             name: _share(sums.positives, sums.negatives)

@@ -51,6 +51,8 @@ class SurveySums(Settings):
     phantom: bool = Field(description="any study is synthetic")
     patients: Count = Field(description="with a labelled study")
     unlabelled: Count = Field(description="studies that nothing else here counts")
+    samples: Count = Field(description="labelled samples: studies, or slices of them")
+    positive_samples: Count = Field(description="of class 1; a study is if one of its samples is")
     strata: tuple[StratumCounts, ...] = Field(description="all studies first, then by name")
     measures: dict[Word, tuple[Count, ...]] = Field(
         description="measure to studies per bin of its edges, see fedcmr.survey.measures"
@@ -66,6 +68,8 @@ class SurveySums(Settings):
             raise ValueError("strata must be sorted, without duplicates, all studies first")
         if self.patients > self.n:
             raise ValueError("there cannot be more patients than studies")
+        if not self.positives <= self.positive_samples <= self.samples - self.negatives:
+            raise ValueError("samples do not fit the studies")
         counts: dict[tuple[str, ...], tuple[int, int]] = {}
         for stratum in self.strata:
             if len(stratum.by) != len(stratum.level) or stratum.by not in {(), *SURVEYED}:
@@ -112,6 +116,8 @@ class SurveySums(Settings):
             phantom=self.phantom or other.phantom,
             patients=self.patients + other.patients,
             unlabelled=self.unlabelled + other.unlabelled,
+            samples=self.samples + other.samples,
+            positive_samples=self.positive_samples + other.positive_samples,
             strata=_strata(counts),
             measures={
                 name: tuple(a + b for a, b in zip(bins, other.measures[name], strict=True))
@@ -152,6 +158,7 @@ def survey(dataset: Dataset, task: Task, *, withheld: Collection[str] = ()) -> S
     records = task.labelled(dataset.records)
     counts: dict[Key, tuple[int, int]] = {((), ()): (0, 0)}
     intensity = np.zeros(INTENSITY_BINS)
+    samples = [value for record in records for value in task.labels(record) if value is not None]
     for record in records:
         level = levels(record) | {"split": record.split} | dict.fromkeys(withheld, NOT_GIVEN)
         label = max(value for value in task.labels(record) if value is not None)
@@ -164,6 +171,8 @@ def survey(dataset: Dataset, task: Task, *, withheld: Collection[str] = ()) -> S
         phantom=dataset.manifest.phantom,
         patients=len({record.patient for record in records}),
         unlabelled=len(dataset.records) - len(records),
+        samples=len(samples),
+        positive_samples=sum(samples),
         strata=_strata(counts),
         measures={measure.name: measure.histogram(records) for measure in MEASURES},
         intensity=tuple(round(share, DECIMALS) for share in intensity.tolist()),

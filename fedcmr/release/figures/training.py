@@ -47,7 +47,7 @@ def training(provenance: Provenance) -> str | None:
                 linestyle="--",
                 label="validation, pooled",
             )
-        _from_zero(axes, "loss, nats per study")
+        _from_zero(axes, "loss, nats")
         if axes.get_legend_handles_labels()[0]:
             axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
         for panel in more:

@@ -86,3 +86,15 @@ def test_merged_bars_hide_small_counts_and_lose_none(counts: list[int], minimum:
     assert all(studies >= minimum for _, _, studies in groups)
     assert sum(studies for _, _, studies in groups) == sum(counts)
     assert all(studies == sum(counts[first:end]) for first, end, studies in groups)
+
+
+def test_where_a_sample_is_a_slice_the_page_says_so_and_counts_them(page: str) -> None:
+    slices = Experiment(name="mvo", task="mvo", preprocessing={"slices": 1})
+    many = {
+        name: one.model_copy(update={"samples": 9 * one.n, "positive_samples": 2 * one.n})
+        for name, one in sites().items()
+    }
+    text = survey_page(many, slices, by_site=ALL)
+    assert "Training and results count slices." in text
+    assert "<dt>Labelled slices</dt><dd>5,670<small>1,260 positive" in text.replace("\u202f", ",")
+    assert "slices." not in page

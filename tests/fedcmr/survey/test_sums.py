@@ -1,9 +1,12 @@
 import json
+from pathlib import Path
 
+import numpy as np
 import pytest
-from survey_files import sites
+from survey_files import records, sites
 
-from fedcmr.data.store import Dataset
+from fedcmr.config import Preprocessing
+from fedcmr.data.store import Dataset, write_dataset
 from fedcmr.errors import FedcmrError
 from fedcmr.evaluation.strata import NOT_GIVEN
 from fedcmr.survey.sums import SURVEYED, SurveySums, survey, total
@@ -17,12 +20,29 @@ def found(dataset: Dataset) -> SurveySums:
 
 def test_labelled_studies_are_counted(found: SurveySums, dataset: Dataset) -> None:
     assert (found.n, found.patients, found.unlabelled) == (11, 10, 2)
+    assert (found.samples, found.positive_samples) == (11, found.positives)
     labels = [record.scar for record in dataset.records if record.scar is not None]
     assert (found.positives, found.negatives) == (sum(labels), len(labels) - sum(labels))
     train = [r for r in dataset.subset("train") if r.scar is not None]
     assert next(s for s in found.strata if s.level == ("train",)).n == len(train)
     assert sum(found.intensity) == pytest.approx(11, abs=1e-4)
     assert all(sum(counts) == 11 for counts in found.measures.values())
+
+
+def test_slices_are_counted_beside_their_studies(tmp_path: Path) -> None:
+    labels = ((1, 1, 0, None), (0, 0, 0, 0), (None,) * 4)
+    made = [
+        records("s", 1, seed=seed, study=f"s{seed}", patient="s", slices=4, mvo_slices=row)[0]
+        for seed, row in enumerate(labels)
+    ]
+    shape = Preprocessing(slices=1, phases=4, size=16)
+    arrays = {record.study: np.ones((4, 4, 16, 16), np.uint16) for record in made}
+    dataset = write_dataset(tmp_path / "slices", made, arrays, shape, phantom=True)
+    found = survey(dataset, task("mvo"))
+    assert (found.n, found.positives, found.unlabelled) == (2, 1, 1)
+    assert (found.samples, found.positive_samples) == (7, 2)
+    both = found + found
+    assert (both.samples, both.positive_samples) == (14, 4)
 
 
 def test_nothing_names_a_study(found: SurveySums, dataset: Dataset) -> None:
@@ -60,6 +80,8 @@ def test_without_a_site_there_is_nothing_to_add() -> None:
     [
         ({"patients": 99}, "more patients"),
         ({"patients": 1.5}, "patients"),
+        ({"samples": 10}, "samples do not fit"),
+        ({"positive_samples": 0}, "samples do not fit"),
         ({"unlabelled": -1}, "unlabelled"),
         ({"unlabelled": 2_000_000}, "too many|more than"),
         ({"strata": []}, "all studies first"),
