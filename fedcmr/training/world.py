@@ -18,6 +18,7 @@ from torch.multiprocessing import get_context
 from torch.multiprocessing.spawn import ProcessExitedException, ProcessRaisedException, spawn
 
 from fedcmr.errors import FedcmrError
+from fedcmr.training.memory import held_memory
 
 Result = TypeVar("Result")
 
@@ -70,7 +71,8 @@ def on_devices(
     home = next(model.parameters()).device
     if len(devices) == 1:
         try:
-            return work(World(devices[0]), model.to(devices[0]), *args)
+            with held_memory():
+                return work(World(devices[0]), model.to(devices[0]), *args)
         finally:
             model.to(home)
     model.cpu().share_memory()
@@ -112,7 +114,8 @@ def _in_process(
     )
     replica = copy.deepcopy(model).to(device)
     try:
-        answer = work(World(device, rank, len(devices)), replica, *args)
+        with held_memory():
+            answer = work(World(device, rank, len(devices)), replica, *args)
     except FedcmrError as error:
         answers.put(error)
         raise

@@ -15,8 +15,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fedcmr.models.layers.channels import channels_first, channels_last
+from fedcmr.models.layers.channels import channels_first, channels_last, plain_cpu
 from fedcmr.models.layers.gate import Gate
+from fedcmr.models.layers.temporal import temporal_conv
 
 Layout: TypeAlias = Literal["slices_as_channels", "true_4d"]
 
@@ -72,9 +73,14 @@ class TemporalConv(Kernel):
     def forward(self, x: Tensor) -> Tensor:
         """Map `(B, *positions, channels)` to `(B, *positions, filters)`."""
         plane = x.flatten(1, 2) if self.layout == "slices_as_channels" else x.flatten(2, 4)
-        reach = tuple(size // 2 for size in self.weight.shape[2:])
-        y = F.conv2d(channels_first(plane), self.weight, self.bias, padding=reach)
-        return channels_last(y).view(*x.shape[:-1], -1)
+        if self.layout == "true_4d" and plain_cpu(x):
+            y = temporal_conv(plane, self.weight, self.bias)
+        else:
+            reach = tuple(size // 2 for size in self.weight.shape[2:])
+            y = channels_last(
+                F.conv2d(channels_first(plane), self.weight, self.bias, padding=reach)
+            )
+        return y.view(*x.shape[:-1], -1)
 
 
 class FactorisedConv(nn.Sequential):

@@ -120,7 +120,7 @@ def test_convolutions_see_and_give_channels_last_memory(
     monkeypatch.setattr(F, "conv2d", spy_on(F.conv2d))
     monkeypatch.setattr(F, "conv3d", spy_on(F.conv3d))
     make(layout=layout)(cine())
-    assert len(seen) == 36
+    assert len(seen) >= 36
     assert all(seen)
 
 

@@ -1,0 +1,43 @@
+"""The allocator while a network trains: memory that is freed stays in the process until the end.
+
+Activations of hundreds of MB are freed and asked for again within one step. By default glibc gives
+each of them back to the system, which then clears every page anew: a fifth of a step on a CPU.
+"""
+
+import ctypes
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4
+"""Numbers of glibc's malloc.h."""
+
+MAPPED, TRIM_AT = 65536, 128 * 1024
+"""Their defaults."""
+
+GROW_BY = 2**26
+"""Bytes that the heap grows by at once."""
+
+
+@contextmanager
+def held_memory() -> Iterator[None]:
+    """Hold freed memory within the block, give all of it back after it.
+
+    Other C libraries than glibc are left alone. Large pages are asked for from the first block on:
+    PyTorch looks at that word once.
+    """
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
+    libc = ctypes.CDLL(None)
+    if not hasattr(libc, "mallopt"):
+        yield
+        return
+    libc.mallopt(M_MMAP_MAX, 0)
+    libc.mallopt(M_TRIM_THRESHOLD, -1)
+    libc.mallopt(M_TOP_PAD, GROW_BY)
+    try:
+        yield
+    finally:
+        libc.mallopt(M_MMAP_MAX, MAPPED)
+        libc.mallopt(M_TRIM_THRESHOLD, TRIM_AT)
+        libc.mallopt(M_TOP_PAD, TRIM_AT)
+        libc.malloc_trim(0)
