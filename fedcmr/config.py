@@ -193,7 +193,7 @@ class PrivacySettings(Settings):
     )
     delta: float = Field(1e-5, ge=1e-12, lt=0.1, description="below 1 / patients of every site")
     max_grad_norm: float = Field(1.0, gt=0, le=1e6, description="clip of one patient's gradient")
-    accountant: Literal["rdp", "prv"] = "rdp"
+    accountant: Literal["rdp", "prv"] = "prv"
     secure_random: bool = Field(
         True, description="batches and noise from the system's generator, safe against guessing"
     )

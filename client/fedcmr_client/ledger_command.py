@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -45,16 +45,18 @@ def ledger_command(
         left = "" if group["left"] is None else f", left {group['left']:.3f}"
         say(
             f"{group['patients']} patients {group['digest'][:12]} (data set"
-            f" {group['dataset'][:12]}): epsilon {group['epsilon']:.3f}{left}"
+            f" {group['dataset'][:12]}): {_bound(group)}{left}"
         )
     for run in table["runs"]:
-        bound = (
-            "no privacy, no bound" if run["epsilon"] is None else f"epsilon {run['epsilon']:.3f}"
-        )
+        bound = "no privacy, no bound" if run["epsilon"] is None else _bound(run)
         name = f"{run['experiment']} {run['digest'][:SHORTEST_PREFIX]}"
         say(f"run {name}: {run['rounds']} rounds, {bound}")
     if not table["runs"]:
         say("no round was trained yet")
+
+
+def _bound(row: dict[str, Any]) -> str:
+    return f"epsilon {row['epsilon']:.3f} (rdp {row['rdp']:.3f}, prv {row['prv']:.3f})"
 
 
 @ledger_app.command("verify")

@@ -2,17 +2,19 @@
 
 from typing import Any
 
-from fedcmr.privacy.accounting import epsilon
+from fedcmr.privacy.accounting import Accountant, epsilon
 from fedcmr.privacy.budget import Budget, read_budget
 from fedcmr.privacy.chain import Entry, walk
 from fedcmr_client.settings import SiteFolder
+
+BOTH: tuple[Accountant, ...] = ("rdp", "prv")
 
 
 def spent(folder: SiteFolder) -> dict[str, Any]:
     """Return budget, patient sets and runs, ready for JSON.
 
     The epsilon of a patient set is that of its worst patient over all runs, by the policy's delta
-    and accountant; so is that of a run, over its own rounds.
+    and accountant, and by either accountant; so is that of a run, over its own rounds.
 
     Raises:
         DataError: a ledger is damaged.
@@ -21,8 +23,10 @@ def spent(folder: SiteFolder) -> dict[str, Any]:
     bound = {"delta": policy.delta, "accountant": policy.accountant}
     sets = []
     for digest, patients in budget.sets.items():
-        reached = budget.epsilon(patients, delta=policy.delta, accountant=policy.accountant)
-        limit = policy.largest_epsilon
+        by: dict[str, float] = {
+            name: budget.epsilon(patients, delta=policy.delta, accountant=name) for name in BOTH
+        }
+        reached, limit = by[policy.accountant], policy.largest_epsilon
         sets.append(
             {
                 "digest": digest,
@@ -30,6 +34,7 @@ def spent(folder: SiteFolder) -> dict[str, Any]:
                 "patients": len(patients.members),
                 "epsilon": reached,
                 "left": None if limit is None else max(0.0, limit - reached),
+                **by,
             }
         )
     return {
@@ -54,9 +59,18 @@ def _runs(folder: SiteFolder, budget: Budget) -> list[dict[str, Any]]:
 
     walk(folder.outbound, note)
     found = []
-    for run, name in names.items():
+    for run, experiment in names.items():
         spendings = [charge.spending for charge in budget.of_run(run)]
-        total = epsilon(spendings, policy.delta, policy.accountant) if spendings else None
-        row = {"digest": run, "experiment": name, "rounds": len(rounds[run]), "epsilon": total}
-        found.append(row)
+        by: dict[str, float | None] = {
+            name: epsilon(spendings, policy.delta, name) if spendings else None for name in BOTH
+        }
+        found.append(
+            {
+                "digest": run,
+                "experiment": experiment,
+                "rounds": len(rounds[run]),
+                "epsilon": by[policy.accountant],
+                **by,
+            }
+        )
     return found

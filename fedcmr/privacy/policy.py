@@ -28,7 +28,7 @@ class Policy(Settings):
         None, gt=0, description="budget of a patient over all runs for ever; implies require_dp"
     )
     delta: float = Field(1e-5, gt=0, lt=1, description="at which largest_epsilon is meant")
-    accountant: Literal["rdp", "prv"] = Field("rdp", description="composes the budget")
+    accountant: Literal["rdp", "prv"] = Field("prv", description="composes the budget")
     smallest_cohort: int = Field(
         1, ge=1, description="fewest labelled patients to train on (validate-only: to score)"
     )

@@ -96,6 +96,7 @@ def test_a_run_beyond_the_budget_is_refused_and_the_client_ends_with_6(
     [patients] = json.loads(client("ledger", "--json", "--site", folder))["patient_sets"]
     assert patients["patients"] == SPLITS["train"]
     assert patients["left"] == pytest.approx(30.0 - patients["epsilon"])
+    assert patients["epsilon"] == patients["prv"] < patients["rdp"]
     allow(folder, approval="auto", largest_epsilon=1.05 * patients["epsilon"])
     private = {**TEST, "privacy": PRIVATE.model_dump(mode="json")["privacy"], "name": "second"}
     second = federation.write(private)

@@ -122,7 +122,7 @@ def test_the_stated_epsilon_is_that_of_all_rounds(dataset: Dataset) -> None:
     private = experiment(privacy=PRIVATE)
     found = audit(Memory(), private, dataset, shadows=0, epochs=1, seed=0)
     spent = Spending(3.0, 8 / PATIENTS, 13 * EPOCHS)
-    assert found.epsilon == pytest.approx(epsilon([spent], 1e-3, "rdp"))
+    assert found.epsilon == pytest.approx(epsilon([spent], 1e-3, "prv"))
     assert len(found.attacks) == 1
 
 
