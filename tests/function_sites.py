@@ -105,7 +105,8 @@ def sums(content: RecordDict, score: float) -> str:
         line = json.loads(str(config[wire.CALIBRATE]))
         return calibration_sums(labels, scores, *line).canonical_json()
     if wire.OTHER in content.array_records[wire.ARRAYS]:
-        return collect_joint(labels, scores, [0.2, 0.6], edges=edges).to_json()
+        pair = (edges, json.loads(str(config[wire.OTHER_EDGES])))
+        return collect_joint(labels, scores, [0.2, 0.6], edges=pair).to_json()
     return collect(labels, scores, [LEVEL, LEVEL], edges=edges).to_json()
 
 

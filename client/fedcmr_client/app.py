@@ -91,14 +91,18 @@ def client_app(site: Site, open_dataset: Callable[[], Dataset]) -> ClientApp:
         split = next((known for known in SPLITS if known == config[wire.SPLIT]), None)
         if split is None:
             raise DataError(f"the coordinator asked for split {str(config[wire.SPLIT])[:20]!r}")
-        edges = read_edges(str(config[wire.EDGES])) if wire.EDGES in config else None
+        edges, other_edges = (
+            read_edges(str(config[name])) if name in config else None
+            for name in (wire.EDGES, wire.OTHER_EDGES)
+        )
         session, scorer = opened(message)
         weights = _weights(message)
         if wire.CALIBRATE in config:
             line = read_line(str(config[wire.CALIBRATE]))
             text = scorer.calibrate(weights, split, *line).canonical_json()
         elif wire.OTHER in message.content.array_records[wire.ARRAYS]:
-            text = scorer.compare(weights, _weights(message, wire.OTHER), split, edges).to_json()
+            pair = (weights, _weights(message, wire.OTHER))
+            text = scorer.compare(*pair, split, edges, other_edges).to_json()
         else:
             text = scorer.evaluate(weights, split, edges).to_json()
         session.check()

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import yaml
 
 from fedcmr.config import Experiment
+from fedcmr.evaluation.joint import JOINT_BINS
 from fedcmr.evaluation.sums import MOST_BINS
 from fedcmr.federation.cohort import Cohort
 from fedcmr.privacy.policy import Policy
@@ -49,6 +50,7 @@ def _leaves(
     experiment: Experiment, policy: Policy, cohort: Cohort, parameters: int
 ) -> Iterator[str]:
     rounds, bins = experiment.federation.rounds, policy.most_bins or MOST_BINS
+    joint = min(bins, JOINT_BINS)
     private = experiment.privacy.private
     yield (
         f"  on every connection: that you hold {cohort.train} labelled"
@@ -74,8 +76,8 @@ def _leaves(
         )
     yield (
         f"  of your validation and of your test studies, each at most {COMPARISONS} times: per"
-        f" class, a joint histogram of the scores of two models, at most {bins - 1} edges: few"
-        " studies or one in a cell"
+        f" class, a joint histogram of the scores of two models, at most {joint} bins for either:"
+        " few studies or one in a cell; and the sum of the scores in each bin"
     )
     yield (
         f"  of your validation and of your test studies, each at most {CALIBRATIONS} times: the"

@@ -8,7 +8,7 @@ import numpy as np
 from fedcmr.errors import DataError, PolicyRefusal
 from fedcmr.evaluation.calibration import CalibrationSums, calibration_sums
 from fedcmr.evaluation.edges import Edges, standard_edges
-from fedcmr.evaluation.joint import JointSums, collect_joint
+from fedcmr.evaluation.joint import JOINT_BINS, JointSums, collect_joint
 from fedcmr.evaluation.strata import levels
 from fedcmr.evaluation.sums import MOST_BINS, EvaluationSums, collect
 from fedcmr.training.scoring import Scores, score
@@ -63,9 +63,21 @@ class Scorer:
         )
 
     def compare(
-        self, weights: FloatArray, other: FloatArray, split: Split, edges: Edges | None = None
+        self,
+        weights: FloatArray,
+        other: FloatArray,
+        split: Split,
+        edges: Edges | None = None,
+        other_edges: Edges | None = None,
     ) -> JointSums:
         """Score a split with two vectors of weights (P,) and count the pairs of scores.
+
+        Args:
+            weights: of the network.
+            other: of the network that it is compared with.
+            split: of the data set.
+            edges: of the scores by `weights`; the experiment's where none are given.
+            other_edges: of the scores by `other`, likewise.
 
         Raises:
             DataError: the weights do not fit.
@@ -73,12 +85,13 @@ class Scorer:
         """
         self._bound("compare", split, COMPARISONS)
         ours = self._scores(weights, split)
+        standard = standard_edges(self._session.experiment.evaluation)
         return collect_joint(
             ours.labels,
             ours.scores,
             self._scores(other, split).scores,
-            edges=edges or standard_edges(self._session.experiment.evaluation),
-            most_bins=self._session.site.policy.most_bins or MOST_BINS,
+            edges=(edges or standard, other_edges or standard),
+            most_bins=self._session.site.policy.most_bins or JOINT_BINS,
         )
 
     def calibrate(

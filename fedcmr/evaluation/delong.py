@@ -28,14 +28,21 @@ class Area:
     logit_variance: float
 
 
-def placements(positive: DoubleArray, negative: DoubleArray) -> tuple[DoubleArray, DoubleArray]:
+def placements(
+    positive: DoubleArray, negative: DoubleArray, ahead: DoubleArray | float = 0.5
+) -> tuple[DoubleArray, DoubleArray]:
     """Return the placement of a positive and of a negative case in each bin, (bins,) both.
 
     A case's placement is the part of the other class that it is ordered against rightly, ties one
     half (DeLong, DeLong and Clarke-Pearson 1988, equations 4 and 5).
+
+    Args:
+        positive: counts (bins,).
+        negative: counts (bins,).
+        ahead: part of the pairs inside a bin (bins,) whose positive case is above the negative one.
     """
-    of_positive = (np.cumsum(negative) - negative / 2) / negative.sum()
-    of_negative = 1 - (np.cumsum(positive) - positive / 2) / positive.sum()
+    of_positive = (np.cumsum(negative) - negative * (1 - ahead)) / negative.sum()
+    of_negative = 1 - (np.cumsum(positive) - positive * ahead) / positive.sum()
     return of_positive, of_negative
 
 

@@ -18,8 +18,9 @@ WIDEST_BOUND = 0.01
 """An AUC is known well enough when its bound is not above this."""
 
 QUANTILES = 128
-"""Bins by quantiles of the classes, taken half and half: with p and q the parts of either class in
-a bin, p + q = 2 / 128 and so sum p q / 2 <= 1 / 256, if scores inside a bin are spread evenly."""
+"""Bins that a second pass adds, where the classes overlap. Pairs in one bin are what an AUC does
+not know; with p and q the parts of either class in a bin, sum p q is least where every bin has the
+same sqrt(p q), and then sum p q / 2 <= 1 / 256, if scores inside a bin are spread evenly."""
 
 SMALLEST_SCORE = 1e-7
 """Quantiles are looked for on the logit scale; its ends are clipped here."""
@@ -44,13 +45,22 @@ def coarse_edges(edges: Sequence[float], most_bins: int) -> Edges:
 def quantile_edges(
     edges: Edges, positive: DoubleArray, negative: DoubleArray, quantiles: int = QUANTILES
 ) -> Edges:
-    """Return the edges with those of quantiles added, from counts (bins,) of both classes."""
+    """Return inner edges of that many bins between which the classes overlap alike.
+
+    Args:
+        edges: of the counts.
+        positive: counts (bins,).
+        negative: counts (bins,).
+        quantiles: bins, of equal parts of sqrt(positive * negative). None where no bin has both.
+    """
+    overlap = np.sqrt(positive * negative)
+    if not overlap.any():
+        return ()
     grid = np.array([SMALLEST_SCORE, *edges, 1 - SMALLEST_SCORE])
-    mass = positive / positive.sum() / 2 + negative / negative.sum() / 2
-    reached = np.concatenate(([0.0], np.cumsum(mass)))
+    reached = np.concatenate(([0.0], np.cumsum(overlap / overlap.sum())))
     logits = np.log(grid / (1 - grid))
     # Where bins are empty `reached` stands still; a little slope keeps the inverse defined.
     rising = reached + np.arange(len(reached)) * 1e-12
     wanted = np.arange(1, quantiles) / quantiles
-    added = 1 / (1 + np.exp(-np.interp(wanted, rising, logits)))
-    return tuple(sorted({*edges, *np.clip(added, SMALLEST_SCORE, 1 - SMALLEST_SCORE).tolist()}))
+    found = 1 / (1 + np.exp(-np.interp(wanted, rising, logits)))
+    return tuple(sorted({*np.clip(found, SMALLEST_SCORE, 1 - SMALLEST_SCORE).tolist()}))

@@ -13,7 +13,7 @@ from fedcmr.evaluation.curve import brier_parts, reliability, roc_points, wide_e
 from fedcmr.evaluation.delong import auc_interval
 from fedcmr.evaluation.edges import Edges
 from fedcmr.evaluation.intervals import wilson
-from fedcmr.evaluation.joint import compare_cells
+from fedcmr.evaluation.paired import compare_cells
 from fedcmr.evaluation.results import (
     Calibration,
     CaseResults,
@@ -165,7 +165,7 @@ def _compare(cases: Cases, other: Cases, name: str) -> Comparison:
         np.stack([*(rank[cases.labels == label] for rank in ranks), np.ones(count, dtype=np.int64)])
         for label, count in ((1, int(cases.labels.sum())), (0, int((1 - cases.labels).sum())))
     )
-    bins = int(max(rank.max() for rank in ranks)) + 1
+    bins = (int(ranks[0].max()) + 1, int(ranks[1].max()) + 1)
     return _exact(compare_cells(positive, negative, bins, name), "auc", "other")
 
 

@@ -1,6 +1,5 @@
-"""Two models on the same cases: joint histograms that add up, and DeLong's paired test."""
+"""What a site sends of two models on the same cases: joint histograms that add up."""
 
-import math
 from collections.abc import Sequence
 from typing import Annotated, Literal, Self
 
@@ -9,58 +8,81 @@ from numpy.typing import ArrayLike
 from pydantic import Field, model_validator
 
 from fedcmr.errors import ConfigurationError, DataError
-from fedcmr.evaluation.delong import NO_VARIANCE, auc_interval, placements
 from fedcmr.evaluation.edges import Edges, coarse_edges, quantile_edges
-from fedcmr.evaluation.intervals import Z95, two_sided
-from fedcmr.evaluation.results import Comparison, Estimate
 from fedcmr.evaluation.sums import (
-    MOST_BINS,
     MOST_CASES,
+    ROUNDING,
     CountArray,
     Edge,
-    EvaluationSums,
     StratumSums,
+    Sum,
 )
 from fedcmr.settings import Settings, parse_json
 from fedcmr.types import DoubleArray
 
-JOINT_QUANTILES = 1900
-"""The difference of two areas is far more certain than either, and is to be less uncertain from
-bins than from cases. Over 1,000 simulated data sets p differed from that of the cases by up to
-0.057 at 256 equal bins (by 0.005 where it was below 0.1), and by less than 0.01 at so many
-quantiles of either model."""
+JOINT_BINS = 256
+"""Of either model. Together with the sums of scores they give p of the cases within 0.01: see
+`tests/fedcmr/evaluation/test_acceptance.py`."""
 
-Index = Annotated[int, Field(strict=True, ge=0, lt=MOST_BINS)]
+EQUAL_BINS = 64
+"""Equal bins, some of them cut: edges that a site with coarser bins has too."""
+
+Pair = tuple[Edges, Edges]
+"""Edges of the model and of the other one."""
+
+Index = Annotated[int, Field(strict=True, ge=0, lt=JOINT_BINS)]
 Cell = tuple[Index, Index, Annotated[int, Field(strict=True, ge=1, le=10**12)]]
 """Bin of the model, bin of the other one, cases."""
 
+Inner = Annotated[tuple[Edge, ...], Field(min_length=1, max_length=JOINT_BINS - 1)]
+
+
+class JointClass(Settings):
+    """Cases of one class: those in each pair of bins, and the sum of the scores in each bin."""
+
+    cells: tuple[Cell, ...] = Field(description="only those that have a case, sorted")
+    scores: tuple[tuple[Sum, ...], tuple[Sum, ...]] = Field(description="of either model")
+
+    @property
+    def n(self) -> int:
+        """Cases."""
+        return sum(cell[2] for cell in self.cells)
+
+    @property
+    def array(self) -> CountArray:
+        """The cells (3, N)."""
+        return np.array(self.cells, dtype=np.int64).reshape(-1, 3).T
+
 
 class JointSums(Settings):
-    """Cases by the bins of two scores, for each class; only cells that have a case."""
+    """Cases by the bins of two scores, each model with its own edges."""
 
-    schema_version: Literal[1] = 1
-    edges: tuple[Edge, ...] = Field(min_length=1, max_length=MOST_BINS - 1)
-    positive: tuple[Cell, ...]
-    negative: tuple[Cell, ...]
+    schema_version: Literal[2] = 2
+    edges: tuple[Inner, Inner]
+    positive: JointClass
+    negative: JointClass
 
     @model_validator(mode="after")
     def _is_a_histogram(self) -> Self:
-        if list(self.edges) != sorted(set(self.edges)):
+        if any(list(edges) != sorted(set(edges)) for edges in self.edges):
             raise ValueError("edges must rise")
-        for cells in (self.positive, self.negative):
-            places = [cell[:2] for cell in cells]
+        bins = tuple(len(edges) + 1 for edges in self.edges)
+        for cases in (self.positive, self.negative):
+            places = [cell[:2] for cell in cases.cells]
             if places != sorted(set(places)):
                 raise ValueError("cells must be sorted, without duplicates")
-            if any(max(place) > len(self.edges) for place in places):
+            if any(ours >= bins[0] or theirs >= bins[1] for ours, theirs in places):
                 raise ValueError("a cell lies outside the histogram")
+            if tuple(map(len, cases.scores)) != bins:
+                raise ValueError(f"there must be {bins[0]} and {bins[1]} sums of scores")
         return self
 
     @property
     def n(self) -> int:
         """Cases."""
-        return sum(cell[2] for cell in (*self.positive, *self.negative))
+        return self.positive.n + self.negative.n
 
-    def at(self, edges: Edges) -> "JointSums":
+    def at(self, edges: Pair) -> "JointSums":
         """Return the same sums over fewer, wider bins.
 
         Raises:
@@ -68,13 +90,21 @@ class JointSums(Settings):
         """
         if edges == self.edges:
             return self
-        if not edges or not set(edges) <= set(self.edges):
+        if not all(new and {*new} <= {*old} for new, old in zip(edges, self.edges, strict=True)):
             raise DataError("histograms can only be merged at edges that they have")
-        bin_of = np.searchsorted(np.array(edges), np.array([0.0, *self.edges]), side="right")
+        bin_of = [
+            np.searchsorted(np.array(new), np.array([0.0, *old]), side="right")
+            for new, old in zip(edges, self.edges, strict=True)
+        ]
 
-        def merged(cells: tuple[Cell, ...]) -> tuple[Cell, ...]:
-            ours, theirs, counts = _array(cells)
-            return _added(np.stack([bin_of[ours], bin_of[theirs], counts]))
+        def merged(cases: JointClass) -> JointClass:
+            ours, theirs, counts = cases.array
+            cells = np.stack([bin_of[0][ours], bin_of[1][theirs], counts])
+            sums = (
+                np.bincount(into, weights=scores).tolist()
+                for into, scores in zip(bin_of, cases.scores, strict=True)
+            )
+            return _class(cells, *sums)
 
         return JointSums(
             edges=edges, positive=merged(self.positive), negative=merged(self.negative)
@@ -87,12 +117,20 @@ class JointSums(Settings):
             DataError: the two have no edge in common.
         """
         if self.edges != other.edges:
-            common = tuple(sorted(set(self.edges) & set(other.edges)))
-            return self.at(common) + other.at(common)
+            ours, theirs = (
+                tuple(sorted({*one} & {*two}))
+                for one, two in zip(self.edges, other.edges, strict=True)
+            )
+            return self.at((ours, theirs)) + other.at((ours, theirs))
+
+        def added(one: JointClass, two: JointClass) -> JointClass:
+            sums = (np.add(*parts).tolist() for parts in zip(one.scores, two.scores, strict=True))
+            return _class(np.concatenate([one.array, two.array], axis=1), *sums)
+
         return JointSums(
             edges=self.edges,
-            positive=_added(_array([*self.positive, *other.positive])),
-            negative=_added(_array([*self.negative, *other.negative])),
+            positive=added(self.positive, other.positive),
+            negative=added(self.negative, other.negative),
         )
 
     def to_json(self) -> str:
@@ -104,11 +142,17 @@ class JointSums(Settings):
         """Read what a site sent; `where` names the site in the error.
 
         Raises:
-            ConfigurationError: not such sums, or of too many cases.
+            ConfigurationError: not such sums, of too many cases, or scores do not fit their bins.
         """
         sums = parse_json(text, cls, where=where)
         if sums.n > MOST_CASES:
             raise ConfigurationError(f"sums over more than {MOST_CASES} cases", where=where)
+        for model, edges in enumerate(sums.edges):
+            low, high = np.array([0.0, *edges]) - ROUNDING, np.array([*edges, 1.0]) + ROUNDING
+            for cases in (sums.positive, sums.negative):
+                scores, counts = np.array(cases.scores[model]), margin(cases.array, model, len(low))
+                if (scores < counts * low).any() or (scores > counts * high).any():
+                    raise ConfigurationError("scores: a sum does not fit its bin", where=where)
         return sums
 
 
@@ -117,133 +161,64 @@ def collect_joint(
     scores: ArrayLike,
     others: ArrayLike,
     *,
-    edges: Sequence[float],
-    most_bins: int = MOST_BINS,
+    edges: tuple[Sequence[float], Sequence[float]],
+    most_bins: int = JOINT_BINS,
 ) -> JointSums:
-    """Count cases with labels (N,) by two scores (N,), both in [0, 1].
+    """Sum up cases with labels (N,) by two scores (N,), both in [0, 1].
 
     Raises:
         DataError: lengths differ, a label is not 0 or 1, or a score is outside [0, 1] or NaN.
     """
     label = np.asarray(labels)
-    pair = np.stack([np.asarray(scores, dtype=np.float64), np.asarray(others, dtype=np.float64)])
-    if label.shape != pair.shape[1:] or not np.isin(label, (0, 1)).all():
+    pair = [np.asarray(of, dtype=np.float64) for of in (scores, others)]
+    if any(of.shape != label.shape for of in pair) or not np.isin(label, (0, 1)).all():
         raise DataError("a paired comparison needs a label of 0 or 1 and two scores per case")
-    if not ((pair >= 0) & (pair <= 1)).all():
+    if not all(((of >= 0) & (of <= 1)).all() for of in pair):
         raise DataError("scores must be numbers from 0 to 1", fix="check that training converged")
-    kept = tuple(edges) if len(edges) < most_bins else coarse_edges(edges, most_bins)
-    bins = np.searchsorted(np.array(kept), pair, side="right")
-
-    def counted(value: int) -> tuple[Cell, ...]:
-        chosen = bins[:, label == value]
-        return _added(np.stack([*chosen, np.ones(chosen.shape[1], dtype=np.int64)]))
-
-    return JointSums(edges=kept, positive=counted(1), negative=counted(0))
-
-
-def joint_edges(ours: EvaluationSums, theirs: EvaluationSums) -> Edges:
-    """Return the edges to compare two models by, from the sums over all cases of either.
-
-    Raises:
-        DataError: a class has no case, or the two have no edge in common.
-    """
-    common = tuple(sorted(set(ours.edges) & set(theirs.edges)))
-    quantiles = min(JOINT_QUANTILES, (MOST_BINS - len(common)) // 2)
-    edges: set[float] = set()
-    for sums in (ours.at(common).overall, theirs.at(common).overall):
-        if min(sums.positives, sums.negatives) == 0:
-            raise DataError("a paired comparison needs cases of both classes")
-        positive, negative = np.array(sums.positive, float), np.array(sums.negative, float)
-        edges.update(quantile_edges(common, positive, negative, quantiles))
-    return tuple(sorted(edges))
-
-
-def paired_delong(sums: JointSums, name: str) -> Comparison:
-    """Compare the areas of two models on the same cases; `name` is that of the other model.
-
-    Raises:
-        DataError: a class has fewer than two cases.
-    """
-    bins = len(sums.edges) + 1
-    return compare_cells(_array(sums.positive), _array(sums.negative), bins, name)
-
-
-def compare_cells(positive: CountArray, negative: CountArray, bins: int, name: str) -> Comparison:
-    """Compare two areas from cells (3, N): bin of ours, bin of theirs, cases.
-
-    DeLong, DeLong and Clarke-Pearson 1988, equation 6 with the contrast (1, -1): each cell has one
-    difference of placements, weighted by the cases in it. Two models that order all cases alike
-    differ by 0 with p = 1. Where every case has the same difference its variance is 0 and says
-    nothing (a perfect model against a constant one): see `_alike`.
-
-    Raises:
-        DataError: a class has fewer than two cases.
-    """
-    counts = (positive, negative)
-    if min(cells[2].sum() for cells in counts) < 2:
-        raise DataError("a paired comparison needs two cases of each class")
-    margins = [[_margin(cells, axis, bins) for cells in counts] for axis in (0, 1)]
-    placed = [placements(positive, negative) for positive, negative in margins]
-    variance = 0.0
-    for label, (ours, theirs, cases) in enumerate(counts):
-        gap = placed[0][label][ours] - placed[1][label][theirs]
-        n = cases.sum()
-        mean = cases @ gap / n
-        variance += float(cases @ np.square(gap - mean) / (n - 1) / n)
-    areas = [auc_interval(_stratum(*margin)) for margin in margins]
-    difference = areas[0].value - areas[1].value
-    if variance > NO_VARIANCE:
-        half = Z95 * math.sqrt(variance)
-        low, high = difference - half, difference + half
-        p = two_sided(difference / math.sqrt(variance))
-    else:
-        low, high, p = _alike(difference, int(min(cells[2].sum() for cells in counts)))
-    return Comparison(
-        name=name,
-        n=int(sum(cells[2].sum() for cells in counts)),
-        auc=areas[0],
-        other=areas[1],
-        difference=Estimate(value=difference, low=max(-1.0, low), high=min(1.0, high)),
-        p=p,
+    most = min(most_bins, JOINT_BINS)
+    ours, theirs = (
+        tuple(asked) if len(asked) < most else coarse_edges(asked, most) for asked in edges
     )
+    kept = (ours, theirs)
+    index = [np.searchsorted(np.array(e), s, side="right") for e, s in zip(kept, pair, strict=True)]
+
+    def summed(value: int) -> JointClass:
+        chosen = label == value
+        ones = np.ones(int(chosen.sum()), dtype=np.int64)
+        sums = (
+            np.bincount(bins[chosen], weights=score[chosen], minlength=len(inner) + 1).tolist()
+            for bins, score, inner in zip(index, pair, kept, strict=True)
+        )
+        return _class(np.stack([*(bins[chosen] for bins in index), ones]), *sums)
+
+    return JointSums(edges=kept, positive=summed(1), negative=summed(0))
 
 
-def _alike(difference: float, pairs: int) -> tuple[float, float, float]:
-    """Return interval and p of a difference that is the same for every case.
+def joint_edges(edges: Edges, cases: StratumSums) -> Edges:
+    """Return the edges to compare a model by, from histograms of all cases on others.
 
-    Taken as that of m = min(n+, n-) pairs of cases, the only ones that are surely independent:
-    interval of Agresti and Min 2005 for matched proportions, sign test.
+    Few and equal bins everywhere, and all others where the classes overlap.
     """
-    ours, theirs = pairs * max(difference, 0.0) + 0.5, pairs * max(-difference, 0.0) + 0.5
-    centre = (ours - theirs) / (pairs + 2)
-    half = Z95 * math.sqrt(ours + theirs - (ours - theirs) * centre) / (pairs + 2)
-    p = 1.0 if abs(difference) < NO_VARIANCE else min(1.0, 2 * 0.5**pairs)
-    return min(difference, centre - half), max(difference, centre + half), p
+    positive, negative = (
+        np.array(counts, dtype=np.float64) for counts in (cases.positive, cases.negative)
+    )
+    equal = {k / EQUAL_BINS for k in range(1, EQUAL_BINS)}
+    cut = quantile_edges(edges, positive, negative, JOINT_BINS - EQUAL_BINS + 1)
+    return tuple(sorted({*equal, *cut}))
 
 
-def _added(cells: CountArray) -> tuple[Cell, ...]:
-    """Return the cells (3, N) with equal bins taken together, sorted."""
-    places, which = np.unique(cells[0] * MOST_BINS + cells[1], return_inverse=True)
+def margin(cells: CountArray, model: int, bins: int) -> DoubleArray:
+    """Return the cases in each bin (bins,) of a model, 0 or 1, from cells (3, N)."""
+    return np.bincount(cells[model], weights=cells[2], minlength=bins).astype(np.float64)
+
+
+def _class(cells: CountArray, ours: list[float], theirs: list[float]) -> JointClass:
+    """Return the sums of a class, cells (3, N) of equal bins taken together."""
+    places, which = np.unique(cells[0] * JOINT_BINS + cells[1], return_inverse=True)
     counts = np.zeros(len(places), dtype=np.int64)
     np.add.at(counts, which, cells[2])
-    rows = np.stack([places // MOST_BINS, places % MOST_BINS, counts], axis=1)
-    return tuple((i, j, count) for i, j, count in rows.tolist())
-
-
-def _array(cells: Sequence[Cell]) -> CountArray:
-    return np.array(cells, dtype=np.int64).reshape(-1, 3).T
-
-
-def _margin(cells: CountArray, axis: int, bins: int) -> DoubleArray:
-    return np.bincount(cells[axis], weights=cells[2], minlength=bins).astype(np.float64)
-
-
-def _stratum(positive: DoubleArray, negative: DoubleArray) -> StratumSums:
-    return StratumSums(
-        by=(),
-        level=(),
-        positive=tuple(positive.astype(int).tolist()),
-        negative=tuple(negative.astype(int).tolist()),
-        loss=0.0,
-        brier=0.0,
+    rows = np.stack([places // JOINT_BINS, places % JOINT_BINS, counts], axis=1)
+    return JointClass(
+        cells=tuple((i, j, count) for i, j, count in rows.tolist()),
+        scores=(tuple(ours), tuple(theirs)),
     )

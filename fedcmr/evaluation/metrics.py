@@ -12,8 +12,9 @@ from fedcmr.evaluation.delong import auc_interval
 from fedcmr.evaluation.edges import WIDEST_BOUND, Edges
 from fedcmr.evaluation.groups import Groups
 from fedcmr.evaluation.intervals import wilson
-from fedcmr.evaluation.joint import JointSums, paired_delong
+from fedcmr.evaluation.joint import JointSums
 from fedcmr.evaluation.membership import membership as membership_line
+from fedcmr.evaluation.paired import paired_delong
 from fedcmr.evaluation.pooled import fixed_auc, heterogeneity, random_auc, site_effects
 from fedcmr.evaluation.results import SUPPRESSED, GroupResult, Hidden, Metrics
 from fedcmr.evaluation.roc import auc
@@ -192,5 +193,4 @@ def _calibration(
 
 def _same_cases(sums: JointSums, whole: StratumSums) -> bool:
     # Over other cases the two results could be subtracted.
-    counts = [sum(cell[2] for cell in cells) for cells in (sums.positive, sums.negative)]
-    return counts == [whole.positives, whole.negatives]
+    return (sums.positive.n, sums.negative.n) == (whole.positives, whole.negatives)

@@ -184,7 +184,10 @@ class Comparison(Settings):
     n: int
     auc: AucEstimate = Field(description="of the released model")
     other: AucEstimate
-    difference: Estimate = Field(description="released less other")
+    difference: Estimate = Field(
+        description="released less other; ordered inside bins by their mean scores, so nearer to "
+        "that of the cases than the two areas are"
+    )
     p: float = Field(description="paired DeLong, two-sided")
 
 

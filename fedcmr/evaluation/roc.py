@@ -46,8 +46,9 @@ def refined_edges(sums: EvaluationSums) -> Edges | None:
     cases = sums.overall
     if min(cases.positives, cases.negatives) == 0 or auc(cases).bound <= WIDEST_BOUND:
         return None
-    return quantile_edges(
+    added = quantile_edges(
         sums.edges,
         np.array(cases.positive, dtype=np.float64),
         np.array(cases.negative, dtype=np.float64),
     )
+    return tuple(sorted({*sums.edges, *added}))

@@ -8,13 +8,15 @@ OTHER = "other"
 
 CONFIG = "config"
 """ConfigRecord: EXPERIMENT and CONTRACT in every message to a site; ROUND to train; to evaluate
-SPLIT and, where needed, EDGES (JSON list of inner edges) or CALIBRATE (JSON [intercept, slope])."""
+SPLIT and, where needed, EDGES (JSON list of inner edges; OTHER_EDGES of the scores of OTHER) or
+CALIBRATE (JSON [intercept, slope])."""
 
 EXPERIMENT = "experiment"
 CONTRACT = "contract"
 ROUND = "round"
 SPLIT = "split"
 EDGES = "edges"
+OTHER_EDGES = "other_edges"
 CALIBRATE = "calibrate"
 
 METRICS = "metrics"

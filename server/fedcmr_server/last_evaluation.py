@@ -115,8 +115,16 @@ class _Asked:
             raise Unusable("too few test cases")
         theirs = _Asked(self._rounds, other).sums("test", only=test)
         _all_of(theirs, test)
-        expected = joint_edges(ours, total(theirs.values(), edges=standard))
-        config = {wire.SPLIT: "test", wire.EDGES: json.dumps(expected)}
+        other_sums = total(theirs.values(), edges=standard)
+        expected = (
+            joint_edges(ours.edges, ours.overall),
+            joint_edges(other_sums.edges, other_sums.overall),
+        )
+        config = {
+            wire.SPLIT: "test",
+            wire.EDGES: json.dumps(expected[0]),
+            wire.OTHER_EDGES: json.dumps(expected[1]),
+        }
 
         def read(name: str, reply: Reply) -> JointSums:
             cases = self._rounds.sites.cohorts[name].test

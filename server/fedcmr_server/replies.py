@@ -10,7 +10,7 @@ import numpy as np
 from fedcmr.config import Experiment
 from fedcmr.errors import FedcmrError
 from fedcmr.evaluation.edges import Edges
-from fedcmr.evaluation.joint import JointSums
+from fedcmr.evaluation.joint import JointSums, Pair
 from fedcmr.evaluation.sums import EvaluationSums
 from fedcmr.federation import messages as wire
 from fedcmr.federation.cohort import Cohort
@@ -86,7 +86,7 @@ def read_sums(reply: Reply, *, edges: Edges, cases: int) -> EvaluationSums:
         return sums
 
 
-def read_joint(reply: Reply, *, edges: Edges, cases: int) -> JointSums:
+def read_joint(reply: Reply, *, edges: Pair, cases: int) -> JointSums:
     """Return a site's comparison of two weight vectors; arguments as of `read_sums`.
 
     Raises:
@@ -94,7 +94,8 @@ def read_joint(reply: Reply, *, edges: Edges, cases: int) -> JointSums:
     """
     with distrust("comparison"):
         sums = JointSums.from_json(answer(reply, wire.SUMS), where="comparison")
-        if not {*sums.edges} <= {*edges} or sums.n != cases:
+        kept = all({*got} <= {*asked} for got, asked in zip(sums.edges, edges, strict=True))
+        if not kept or sums.n != cases:
             raise Unusable("the comparison is not the one that was asked for")
         return sums
 

@@ -56,7 +56,7 @@ def test_the_page_names_all_that_may_leave_and_how_often(site: Path) -> None:
         assert "each at most 20 times: per class, overall and by group, a histogram" in page
         assert "at most 16 bins" in page
         assert "each at most 16 times: per class, a joint histogram" in page
-        assert "at most 15 edges" in page
+        assert "at most 16 bins for either" in page
         assert "each at most 40 times: the number of studies and sums" in page
         assert "whenever a survey is asked for: " in page
         assert "never broken down by: sex" in page

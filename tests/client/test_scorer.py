@@ -54,7 +54,7 @@ def test_two_networks_are_compared_on_the_same_studies(session: Session) -> None
     joint = Scorer(session).compare(ours, other, "test")
     assert joint.n == SPLITS["test"]
     same = Scorer(session).compare(ours, ours, "test")
-    assert all(i == j for i, j, _ in (*same.positive, *same.negative))
+    assert all(i == j for i, j, _ in (*same.positive.cells, *same.negative.cells))
 
 
 def test_a_calibration_step_scores_the_same_weights_only_once(
@@ -133,7 +133,11 @@ def test_a_line_that_is_none_is_refused(text: str) -> None:
     ("kind", "config", "read"),
     [
         ("evaluate", {"split": "test"}, EvaluationSums.from_json),
-        ("compare", {"split": "test"}, JointSums.from_json),
+        (
+            "compare",
+            {"split": "test", "edges": "[0.5]", "other_edges": "[0.2, 0.5]"},
+            JointSums.from_json,
+        ),
         ("calibrate", {"split": "test", "calibrate": "[0.1, 1.0]"}, None),
         ("survey", {}, SurveySums.from_json),
     ],
@@ -156,4 +160,7 @@ def test_each_question_has_its_answer_and_its_name_in_the_ledger(
     if read is None:
         assert CalibrationSums.from_json(text, intercept=0.1, slope=1.0, where="one").n == 3
     else:
-        assert json.loads(read(text, where="one").canonical_json()) == json.loads(text)
+        found = read(text, where="one")
+        assert json.loads(found.canonical_json()) == json.loads(text)
+        if kind == "compare":
+            assert found.edges == ((0.5,), (0.2, 0.5))
