@@ -75,7 +75,8 @@ def onto(crop: PixelGrid, mask: MaskSlice) -> tuple[NDArray[np.uint8], set[str]]
     """Give each pixel of the crop the nearest label, (Y, X), and say what was noticed.
 
     Nearest labels invent none, but may lose one that is smaller than a pixel of the crop. MVO that
-    lies in the crop is never lost: it is kept as the one pixel nearest to its middle.
+    lies in the crop is never lost: it is kept as the one pixel nearest to its middle. Infarct and
+    myocardium serve no target; where all of one is lost, a flag says so.
     """
     rows, columns = np.moveaxis(np.rint(mask.grid.indices(crop.points())).astype(np.int64), -1, 0)
     high, wide = mask.labels.shape
@@ -92,6 +93,9 @@ def onto(crop: PixelGrid, mask: MaskSlice) -> tuple[NDArray[np.uint8], set[str]]
         y, x = np.rint(middle).astype(np.int64).clip(0, np.array(crop.shape) - 1)
         labels[y, x] = MaskLabel.MVO
         flags.add("mvo_one_pixel")
+    others = {MaskLabel.INFARCT, MaskLabel.MYOCARDIUM} & {*np.unique(mask.labels).tolist()}
+    if not others <= {*np.unique(labels).tolist()}:
+        flags.add("mask_label_lost")
     return labels, flags
 
 

@@ -20,6 +20,7 @@ FLAGS = {
     "mask_gap": "a slice of the cine has no drawn mask within 4 mm; it is unlabelled",
     "mask_left_over": "a drawn slice of the mask lies at no slice of the cine; it labels nothing",
     "mask_contradicts_label": "the mask holds MVO, the label file says that there is none",
+    "mask_label_lost": "infarct or myocardium of a mask slice is beyond the crop or below a pixel",
     "mvo_off_crop": "MVO of the mask lies beyond the crop; it counts for the label",
     "mvo_one_pixel": "MVO smaller than a pixel of the crop was kept as one pixel",
 }

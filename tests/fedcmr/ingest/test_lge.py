@@ -54,8 +54,8 @@ def test_psir_comes_before_magnitude(tmp_path: Path) -> None:
 
 
 def test_near_and_little_tilted_fits(tmp_path: Path) -> None:
-    assert late_stacks(scan(tmp_path / "a", moved(3.9)))
-    assert late_stacks(scan(tmp_path / "b", tilted(20)))
+    assert late_stacks(scan(tmp_path / "a", moved(-3.9)[:1]))
+    assert late_stacks(scan(tmp_path / "b", tilted(25)))  # cosine 0.906
 
 
 @pytest.mark.parametrize(
@@ -63,8 +63,8 @@ def test_near_and_little_tilted_fits(tmp_path: Path) -> None:
     [
         ([], "no_lge"),
         (elsewhere(), "lge_other_frame"),
-        (tilted(27), "lge_other_plane"),
-        (moved(-60), "lge_too_far"),
+        (tilted(26.5), "lge_other_plane"),  # cosine 0.895
+        (moved(-4.1)[:1], "lge_too_far"),  # the most basal slice, beyond the base of the cine
     ],
     ids=["none", "frame", "plane", "distance"],
 )

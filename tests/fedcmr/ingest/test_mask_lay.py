@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -27,7 +28,7 @@ def test_a_crop_cuts_and_says_that_mvo_lies_beyond() -> None:
     wanted = np.zeros((4, 4), np.uint8)
     wanted[2, 2] = 2
     np.testing.assert_array_equal(found, wanted)
-    assert flags == {"mvo_off_crop"}
+    assert flags == {"mvo_off_crop", "mask_label_lost"}
 
 
 def test_mvo_between_two_pixels_is_kept_as_one() -> None:
@@ -37,6 +38,19 @@ def test_mvo_between_two_pixels_is_kept_as_one() -> None:
     assert flags == {"mvo_one_pixel"}
     assert np.argwhere(found == 2).tolist() == [[1, 3]]
     assert (found == 1).sum() == 15
+
+
+@pytest.mark.parametrize("label", [1, 3])
+def test_a_label_that_falls_between_pixels_is_not_lost_in_silence(label: int) -> None:
+    labels = np.zeros((12, 12), np.uint8)
+    labels[4, 8] = label
+    found, flags = onto(grid(4, 3.0), MaskSlice(grid(12, 1.0), labels))
+    assert not found.any()
+    assert flags == {"mask_label_lost"}
+    labels[3, 6] = label
+    found, flags = onto(grid(4, 3.0), MaskSlice(grid(12, 1.0), labels))
+    assert found[1, 2] == label
+    assert flags == set()
 
 
 def test_beyond_the_mask_is_background() -> None:
@@ -71,6 +85,8 @@ def test_no_label_is_invented_and_no_mvo_in_the_crop_is_lost(
     places = np.rint(crop.indices(mask.grid.points()[labels == 2]))
     inside = ((places >= 0) & (places < 12)).all(axis=1)
     assert not inside.any() or (found == 2).any()
+    gone = {1, 3} & set(np.unique(labels)) - set(np.unique(found))
+    assert ("mask_label_lost" in flags) == bool(gone)
     assert ("mvo_off_crop" in flags) == (not inside.all())
     if (found == 2).any() and not inside.any():
         # the nearest label of an edge pixel: its own centre lies in the mask's pixel

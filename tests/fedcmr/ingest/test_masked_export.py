@@ -2,25 +2,33 @@
 
 import csv
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import dicom_files
 import mask_files
 import numpy as np
 import pytest
+import torch
 from pydicom.dataset import Dataset
 
-from fedcmr.config import Preprocessing
+from fedcmr.config import Experiment, Preprocessing
+from fedcmr.data.samples import Samples
 from fedcmr.data.store import Dataset as DataSet
 from fedcmr.data.store import open_dataset
 from fedcmr.errors import UsageError
 from fedcmr.ingest.export import IngestSummary, ingest_export
 from fedcmr.ingest.locate import locate
+from fedcmr.ingest.study_files import read_study
+from fedcmr.settings import load_settings
+from fedcmr.tasks.mvo import mvo_labels
 
 SLICES = Preprocessing(slices=1, phases=10, spacing_mm=3.0, size=32, margin=8)
 KEY = bytes(range(32))
 MASK = mask_files.drawn()
 LABELS = (0, 0, 1, 1, 0, 0)
+SHIPPED = Path(__file__).parents[3] / "configs" / "experiments" / "mvo.yaml"
+CPU = torch.device("cpu")
 
 
 def ingest(root: Path, out: str = "set", **changes: object) -> IngestSummary:
@@ -80,6 +88,37 @@ def test_the_mask_lies_on_the_cine(export: Path) -> None:
     assert cine[mask > 0].mean() < 0.5 * cine[mask == 0].mean()
     # same pixels of 3 mm: not one is lost or made
     assert [(mask[z] == 2).sum() for z in range(6)] == [(MASK[z] == 2).sum() for z in range(6)]
+
+
+def test_psir_is_preferred_and_the_magnitude_serves_where_there_is_none(tmp_path: Path) -> None:
+    magnitude = dicom_files.late_enhancement()
+    psir = dicom_files.late_enhancement(real=True)
+    for ds in psir:
+        ds.SeriesInstanceUID = "1.2.3.10"
+    for name, late in (("both", magnitude + psir), ("plain", magnitude)):
+        dicom_files.write(tmp_path / name / "dicom", dicom_files.cine() + late)
+        mask_files.write_nifti(tmp_path / name / "masks" / "P1.nii.gz", MASK)
+        ingest(tmp_path / name)
+        data = open_dataset(tmp_path / name / "set")
+        stored = read_study(data.path, data.records[0].study)
+        assert stored is not None
+        assert stored.mask_component == ("real" if name == "both" else "magnitude")
+        assert data.records[0].mvo_slices == LABELS
+
+
+def test_the_shipped_experiment_sees_thirty_frames_of_64_pixels(export: Path) -> None:
+    shipped = load_settings(SHIPPED, Experiment).preprocessing
+    mask_files.write_nifti(export / "masks" / "P1.nii.gz", MASK)
+    ingest(export, preprocessing=shipped)
+    data = open_dataset(export / "set")
+    (record,) = data.records
+    samples = Samples(
+        replace(data, records=(replace(record, split="train"),)), "train", mvo_labels, CPU
+    )
+    assert samples.cines(torch.arange(6)).shape == (6, 1, 30, 64, 64)
+    assert samples.masks(torch.arange(6)).shape == (6, 64, 64)
+    assert samples.masks(torch.arange(6), whole=True).shape == (6, 72, 72)
+    assert samples.targets.tolist() == list(LABELS)
 
 
 def test_the_label_is_of_the_whole_mask_not_of_the_crop(export: Path) -> None:
