@@ -9,6 +9,7 @@ from fedcmr.config import Experiment
 from fedcmr.federation.payload import Layout
 from fedcmr.models.registry import build
 from fedcmr.settings import Settings
+from fedcmr.tasks.registry import task
 
 
 class Contract(Settings):
@@ -19,6 +20,7 @@ class Contract(Settings):
     experiment_digest: str
     preprocessing_digest: str
     parameters_digest: str
+    label_map_digest: str
 
     def differences(self, other: "Contract") -> list[str]:
         """Name every entry that differs, with both values; `self` is the coordinator's."""
@@ -43,7 +45,13 @@ def contract(experiment: Experiment, preprocessing_digest: str | None = None) ->
         experiment_digest=experiment.digest(),
         preprocessing_digest=preprocessing_digest or experiment.preprocessing.digest(),
         parameters_digest=Layout(model.state_dict()).digest(),
+        label_map_digest=_label_map_digest(experiment),
     )
+
+
+def _label_map_digest(experiment: Experiment) -> str:
+    asked = task(experiment.task)
+    return hashlib.sha256(f"{asked.name}: {dict(enumerate(asked.classes))}".encode()).hexdigest()
 
 
 @cache

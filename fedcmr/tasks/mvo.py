@@ -67,5 +67,6 @@ MVO_TASK = Task(
     input=intensity,
     loss=binary_cross_entropy,
     score=torch.sigmoid,
+    classes=("slice without MVO", "slice with MVO"),
     map=MapTask(map_targets, map_loss),
 )

@@ -31,4 +31,5 @@ SCAR = Task(
     input=intensity,
     loss=binary_cross_entropy,
     score=torch.sigmoid,
+    classes=("patient without scar", "patient with scar"),
 )

@@ -32,6 +32,8 @@ class Task:
     """Logits (B,) and targets (B,) to a loss per sample (B,)."""
     score: Callable[[Tensor], Tensor]
     """Logits (B,) to probabilities (B,)."""
+    classes: tuple[str, str]
+    """What the labels 0 and 1 stand for."""
     map: MapTask | None = None
     """Of a task with masks."""
 

@@ -1,3 +1,4 @@
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -5,6 +6,7 @@ import pytest
 import fedcmr
 from fedcmr.config import Experiment
 from fedcmr.federation.contract import Contract, code_digest, contract
+from fedcmr.tasks.scar import SCAR
 
 EXPERIMENT = Experiment.model_validate(
     {"name": "test", "preprocessing": {"size": 16, "phases": 4, "slices": 3}}
@@ -34,6 +36,14 @@ def test_network_enters_by_names_and_shapes() -> None:
         line.split(" differs")[0] for line in contract(EXPERIMENT).differences(contract(other))
     ]
     assert names == ["experiment digest", "parameters digest"]
+
+
+def test_another_meaning_of_the_labels_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = contract(EXPERIMENT)
+    turned = dataclasses.replace(SCAR, classes=SCAR.classes[::-1])
+    monkeypatch.setattr("fedcmr.federation.contract.task", lambda name: turned)
+    [line] = ours.differences(contract(EXPERIMENT))
+    assert line.startswith("label map digest differs: coordinator ")
 
 
 def test_code_digest_sees_a_changed_byte(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
