@@ -1,21 +1,21 @@
 """What privacy costs: ways to clip by patient against the same step without privacy.
 
+- not private: one study at a time, gradients accumulated, as training does at `micro_batch: 1`.
+- one batch: the same without privacy, all studies at once.
 - per patient: the training loop's own (`fedcmr.privacy.dp_sgd`), one pass for each.
 - hooks: Opacus' GradSampleModule, gradients of every study kept.
 - functorch: torch.func, one vmap over the whole network.
 - ghost: Opacus' fast clipping, norms in a first backward pass, the clipped sum in a second. Its
   short cut for the norms of nn.Linear finds none on images (Opacus 1.6) and stays off.
 
-Every way must come to the same clipped sum; how far it is off is printed.
+Every private way must come to the same clipped sum; how far it is off ours is a figure.
 """
 
-import os
-import resource
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+import time
+from collections.abc import Callable, Iterator
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import torch
 import torch.nn.functional as F
@@ -24,6 +24,7 @@ from opacus.grad_sample import GradSampleModuleFastGradientClipping
 from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 
+from fedcmr.bench.figure import Figure
 from fedcmr.bench.timing import medians_in_turn
 from fedcmr.config import Preprocessing
 from fedcmr.models.registry import build
@@ -32,50 +33,22 @@ from fedcmr.privacy.dp_sgd import SMALLEST_NORM, PrivateGradient
 from fedcmr.training.device import visible_devices
 
 CLIP = 0.1
-OPEN = "not private"
+OPEN, AT_ONCE, OURS, OPACUS = "not private", "one batch", "per patient", "hooks"
+MOST_TIME, MOST_MEMORY, MOST_ERROR = 1.15, 1.0, 1e-5
+"""Bars of our own way, over the step without privacy; and of its difference to Opacus'."""
+PEAK = "VmHWM"
+"""The line of /proc/self/status with the most bytes that a process has held."""
 
 Step: TypeAlias = Callable[[], list[Tensor]]
 """Does a step and returns the sum over its studies, a tensor per parameter."""
 
 
-@dataclass(frozen=True)
-class Way:
-    """One way to take the step."""
-
-    name: str
-    seconds: float
-    """Per study, median."""
-    ratio: float
-    """Over the step without privacy."""
-    memory_mb: float
-    """Peak above the network and the studies, in a process of its own."""
-    error: float
-    """Largest difference to the clipped sum of our loop, over its largest entry; 0 of itself."""
-
-
-@dataclass(frozen=True)
-class PrivacyBench:
-    """Content of `fedcmr bench dp --json`."""
-
-    device: str
-    threads: int
-    load: float
-    """Processes that wanted a core in the minute before."""
-    model: str
-    size: int
-    studies: int
-    repeats: int
-    ways: tuple[Way, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain values."""
-        return asdict(self)
-
-
 def bench_privacy(
     *, name: ModelName, size: int, studies: int, repeats: int, threads: int
-) -> PrivacyBench:
-    """Time the ways in turn, and the peak memory of each.
+) -> Iterator[Figure]:
+    """Time the ways in turn, and the peak memory of each in a process of its own.
+
+    Times are CPU time where there is no GPU: other work on the machine counts less.
 
     Args:
         name: network; slices and phases are the defaults.
@@ -86,44 +59,62 @@ def bench_privacy(
     """
     torch.set_num_threads(threads)
     device = visible_devices()[0]
-    steps = {way: _step(way, name, size, studies, device) for way in _WAYS}
-    load = os.getloadavg()[0]
+    steps = {way: _finished(_step(way, *_case(name, size, studies, device))) for way in _WAYS}
     sums = {way: [part.clone() for part in step()] for way, step in steps.items()}
-    seconds = medians_in_turn(steps, repeats)
-    ours = sums["per patient"]
-    return PrivacyBench(
-        device=torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
-        threads=threads,
-        load=load,
-        model=name,
-        size=size,
-        studies=studies,
-        repeats=repeats,
-        ways=tuple(
-            Way(
-                name=way,
-                seconds=seconds[way] / studies,
-                ratio=seconds[way] / seconds[OPEN],
-                memory_mb=_peak_mb(way, name, size, studies, threads),
-                error=0.0 if way == OPEN else _difference(sums[way], ours),
+    clock = time.perf_counter if device.type == "cuda" else time.process_time
+    seconds = medians_in_turn(steps, repeats, clock=clock)
+    memory = {way: _peak_mb(way, name, size, studies, threads) for way in _WAYS}
+    what = f"{name}, {size} x {size}, {studies} studies a step"
+    for way in _WAYS:
+        if way == OPEN:
+            continue
+        ours, key = way == OURS, f"dp.{way.replace(' ', '_')}"
+        yield Figure(
+            f"{key}.time",
+            f"{way}: time over not private ({what})",
+            seconds[way] / seconds[OPEN],
+            "x",
+            at_most=MOST_TIME if ours else None,
+            detail=f"{seconds[way] / studies:.4f} s / {seconds[OPEN] / studies:.4f} s a study",
+        )
+        yield Figure(
+            f"{key}.memory",
+            f"{way}: peak memory over not private",
+            memory[way] / memory[OPEN],
+            "x",
+            at_most=MOST_MEMORY if ours else None,
+            detail=f"{memory[way]:.0f} MB / {memory[OPEN]:.0f} MB",
+        )
+        if way not in (AT_ONCE, OURS):
+            yield Figure(
+                f"{key}.error",
+                f"{way}: length of the difference of the clipped sums over that of ours",
+                _difference(sums[way], sums[OURS]),
+                at_most=MOST_ERROR if way == OPACUS else None,
             )
-            for way in _WAYS
-        ),
-    )
 
 
-def _step(way: str, name: ModelName, size: int, studies: int, device: torch.device) -> Step:
+Case: TypeAlias = tuple[nn.Module, Tensor, Tensor]
+"""Network, studies (B, Z, T, Y, X), labels (B,)."""
+
+
+def _case(name: ModelName, size: int, studies: int, device: torch.device) -> Case:
     torch.manual_seed(0)
     shape = Preprocessing(size=size)
     model = build(ModelSettings(name=name), shape).to(device).train()
     x = torch.rand(studies, shape.slices, shape.phases, size, size, device=device)
-    y = (torch.arange(studies, device=device) % 2).float()
-    step = _WAYS[way](model, x, y)
+    return model, x, (torch.arange(studies, device=device) % 2).float()
 
+
+def _step(way: str, model: nn.Module, x: Tensor, y: Tensor) -> Step:
+    return _WAYS[way](model, x, y)
+
+
+def _finished(step: Step) -> Step:
     def finished() -> list[Tensor]:
         result = step()
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
+        if result[0].is_cuda:
+            torch.cuda.synchronize(result[0].device)
         return result
 
     return finished
@@ -138,6 +129,16 @@ def _gradients(model: nn.Module) -> list[Tensor]:
 
 
 def _open(model: nn.Module, x: Tensor, y: Tensor) -> Step:
+    def step() -> list[Tensor]:
+        model.zero_grad()
+        for study in range(len(x)):
+            _losses(model(x[study : study + 1]), y[study : study + 1]).sum().backward()
+        return _gradients(model)
+
+    return step
+
+
+def _at_once(model: nn.Module, x: Tensor, y: Tensor) -> Step:
     def step() -> list[Tensor]:
         model.zero_grad()
         _losses(model(x), y).sum().backward()
@@ -208,17 +209,18 @@ def _ghost(model: nn.Module, x: Tensor, y: Tensor) -> Step:
 
 _WAYS: dict[str, Callable[[nn.Module, Tensor, Tensor], Step]] = {
     OPEN: _open,
-    "per patient": _per_patient,
-    "hooks": _hooks,
+    AT_ONCE: _at_once,
+    OURS: _per_patient,
+    OPACUS: _hooks,
     "functorch": _functorch,
     "ghost": _ghost,
 }
 
 
 def _difference(found: list[Tensor], expected: list[Tensor]) -> float:
-    largest = max(float(part.abs().max()) for part in expected)
-    pairs = zip(found, expected, strict=True)
-    return max(float((a - b).abs().max()) for a, b in pairs) / largest
+    """Return the length of the difference over the length of what was expected."""
+    off = torch.stack([(a - b).norm() for a, b in zip(found, expected, strict=True)]).norm()
+    return float(off / torch.stack([part.norm() for part in expected]).norm())
 
 
 def _peak_mb(way: str, name: ModelName, size: int, studies: int, threads: int) -> float:
@@ -227,22 +229,28 @@ def _peak_mb(way: str, name: ModelName, size: int, studies: int, threads: int) -
 
 
 def _measured_peak(way: str, name: ModelName, size: int, studies: int, threads: int) -> float:
+    """Return the most that two steps hold above network and studies, in MB."""
     torch.set_num_threads(threads)
     device = visible_devices()[0]
-    step = _step(way, name, size, studies, device)
-    if device.type == "cuda":
-        before = torch.cuda.memory_allocated(device)
+    case = _case(name, size, studies, device)
+    resting = _held(device)
+    step = _step(way, *case)
+    for _ in range(2):
         step()
-        return (torch.cuda.max_memory_allocated(device) - before) / 1e6
-    resting = _peak_rss()
-    step()
-    return (_peak_rss() - resting) / 1e6
+    if device.type == "cuda":
+        return (torch.cuda.max_memory_allocated(device) - resting) / 1e6
+    return (_status(PEAK) - resting) / 1e6
 
 
-def _peak_rss() -> int:
-    """Return the most bytes that this process has held."""
-    status = Path("/proc/self/status")
-    if status.exists():  # Linux hands ru_maxrss on from the process that started this one
-        lines = status.read_text(encoding="ascii").splitlines()
-        return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+def _held(device: torch.device) -> int:
+    """Return the bytes held now; the peak is counted from here."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        return torch.cuda.memory_allocated(device)
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # man 5 proc: resets VmHWM
+    return _status("VmRSS")
+
+
+def _status(field: str) -> int:
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith(f"{field}:"))

@@ -116,43 +116,27 @@ def dp_command(
     model: Annotated[str, typer.Option(help="Network, a name of `fedcmr models`.")] = "st_ran",
     size: Annotated[int, typer.Option(min=16, help="Side of the images, a multiple of 16.")] = 64,
     studies: Annotated[int, typer.Option(min=1, help="Studies in a step.")] = 4,
-    repeats: Annotated[int, typer.Option(min=1, help="Timed turns.")] = 3,
-    threads: Annotated[int, typer.Option(min=0, help="Threads; 0: PyTorch's choice.")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the measurements.")] = False,
+    repeats: Annotated[int, typer.Option(min=1, help="Timed turns.")] = 5,
+    threads: Annotated[int, typer.Option(min=1, help="Of PyTorch.")] = 1,
+    out: Out = None,
+    as_json: AsJson = False,
 ) -> None:
     """Time ways to clip by patient, and their memory, against a step without privacy.
 
-    Example: fedcmr bench dp --size 64 --threads 1
+    Example: fedcmr bench dp --size 64
     """
-    import torch
-
     from fedcmr.bench.privacy import bench_privacy
     from fedcmr.network import ModelSettings
     from fedcmr.settings import parse_settings
 
-    settings = parse_settings({"name": model}, ModelSettings, where="--model")
-    result = bench_privacy(
-        name=settings.name,
-        size=size,
-        studies=studies,
-        repeats=repeats,
-        threads=threads or torch.get_num_threads(),
-    )
-    if as_json:
-        typer.echo(json.dumps(result.to_json(), indent=2))
-        return
-    table = Table(
-        "way", "s a study", "ratio", "peak MB", "error",
-        title=f"{result.model}, {result.size} x {result.size}, {result.studies} studies a step, "
-        f"{result.device}, {result.threads} threads, load {result.load:.1f}: median of "
-        f"{result.repeats}",
-    )  # fmt: skip
-    for way in result.ways:
-        row = f"{way.seconds:.3f}", f"{way.ratio:.2f}", f"{way.memory_mb:.0f}", f"{way.error:.0e}"
-        table.add_row(way.name, *row)
-    console = Console(highlight=False, soft_wrap=True)
-    console.print(table)
-    console.print("ratio: over the step without privacy; training takes the way 'per patient'")
+    name = parse_settings({"name": model}, ModelSettings, where="--model").name
+
+    def measure() -> Iterable["Figure"]:
+        return bench_privacy(
+            name=name, size=size, studies=studies, repeats=repeats, threads=threads
+        )
+
+    _report("dp", measure, out, as_json)
 
 
 @app.command("all")
