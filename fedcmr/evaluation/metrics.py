@@ -173,7 +173,7 @@ def _within(groups: Groups) -> tuple[results.WithinSite, results.Heterogeneity |
     if len(used) < 2 or 0 < len(used) - len(printed) < FEWEST_HIDDEN_SPREAD:
         return within, None
     within = within.model_copy(update={"random": random_auc(found)})
-    return within, heterogeneity(found, len(used))
+    return within, heterogeneity(found)
 
 
 def _calibration(

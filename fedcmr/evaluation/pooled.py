@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.stats import chi2
+from scipy.stats import t as student
 
 from fedcmr.evaluation.delong import area
-from fedcmr.evaluation.intervals import expit, logit_interval
+from fedcmr.evaluation.intervals import Z95, expit, logit_interval
 from fedcmr.evaluation.results import Estimate, Heterogeneity
 from fedcmr.evaluation.sums import StratumSums
 
@@ -20,6 +21,8 @@ class Effects:
     fixed_variance: float
     random: float
     random_variance: float
+    free: int
+    """Degrees of freedom of `random_variance` and of `q`; 0 of one study, whose own it is."""
     q: float
     tau2: float
 
@@ -27,20 +30,26 @@ class Effects:
 def effects(values: Sequence[float], variances: Sequence[float]) -> Effects:
     """Return inverse-variance mean, random-effects mean, Cochran's Q and tau2 of k >= 1 studies.
 
-    DerSimonian and Laird 1986, "Meta-analysis in clinical trials".
+    DerSimonian and Laird 1986, "Meta-analysis in clinical trials"; variance of the random-effects
+    mean by Hartung and Knapp 2001, not below the one that takes tau2 as known (the modification
+    that Roever, Knapp and Friede 2015 examine): few sites say little of how much sites differ.
     """
     value = np.array(values, dtype=np.float64)
     weight = 1 / np.array(variances, dtype=np.float64)
     fixed = float(weight @ value / weight.sum())
     q = float(weight @ np.square(value - fixed))
-    free = weight.sum() - np.square(weight).sum() / weight.sum()
-    tau2 = max(0.0, (q - (len(value) - 1)) / free) if len(value) > 1 else 0.0
+    scale = weight.sum() - np.square(weight).sum() / weight.sum()
+    free = len(value) - 1
+    tau2 = max(0.0, (q - free) / scale) if free else 0.0
     other = 1 / (1 / weight + tau2)
+    random = float(other @ value / other.sum())
+    spread = float(other @ np.square(value - random)) / free if free else 1.0
     return Effects(
         fixed=fixed,
         fixed_variance=float(1 / weight.sum()),
-        random=float(other @ value / other.sum()),
-        random_variance=float(1 / other.sum()),
+        random=random,
+        random_variance=max(1.0, spread) / float(other.sum()),
+        free=free,
         q=q,
         tau2=float(tau2),
     )
@@ -64,17 +73,17 @@ def fixed_auc(found: Effects) -> Estimate:
 
 
 def random_auc(found: Effects) -> Estimate:
-    """Return the random-effects mean as an area."""
-    return logit_interval(expit(found.random), found.random, found.random_variance)
+    """Return the random-effects mean as an area, interval by Student's t."""
+    quantile = float(student.ppf(0.975, found.free)) if found.free else Z95
+    return logit_interval(expit(found.random), found.random, found.random_variance, quantile)
 
 
-def heterogeneity(found: Effects, sites: int) -> Heterogeneity:
+def heterogeneity(found: Effects) -> Heterogeneity:
     """Return the spread between two or more sites (Higgins and Thompson 2002 for I2)."""
-    free = sites - 1
     return Heterogeneity(
-        sites=sites,
+        sites=found.free + 1,
         q=found.q,
-        p=float(chi2.sf(found.q, free)),
-        i2=max(0.0, (found.q - free) / found.q) if found.q > 0 else 0.0,
+        p=float(chi2.sf(found.q, found.free)),
+        i2=max(0.0, (found.q - found.free) / found.q) if found.q > 0 else 0.0,
         tau2=found.tau2,
     )

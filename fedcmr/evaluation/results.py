@@ -141,7 +141,10 @@ class WithinSite(Settings):
 
     sites: int
     fixed: Estimate | Hidden = Field(description="inverse-variance mean on the logit scale")
-    random: Estimate | None = Field(description="DerSimonian-Laird; None below two sites")
+    random: Estimate | None = Field(
+        description="DerSimonian-Laird, interval by Hartung-Knapp with the variance at least that "
+        "of tau2 known; None below two sites"
+    )
 
 
 class Heterogeneity(Settings):

@@ -1,4 +1,4 @@
-"""Areas of several sites: Cochran's Q, I2, tau2, DerSimonian-Laird."""
+"""Areas of several sites: Cochran's Q, I2, tau2, DerSimonian-Laird, Hartung-Knapp."""
 
 from collections.abc import Callable
 
@@ -37,14 +37,26 @@ def test_the_trials_of_bcg_give_the_published_numbers() -> None:
     values = [np.log(a / (a + b)) - np.log(c / (c + d)) for (a, b), (c, d) in BCG]
     variances = [1 / a - 1 / (a + b) + 1 / c - 1 / (c + d) for (a, b), (c, d) in BCG]
     found = effects(values, variances)
-    spread = heterogeneity(found, 13)
+    spread = heterogeneity(found)
     assert found.tau2 == pytest.approx(0.3088, abs=5e-5)
     assert found.q == pytest.approx(152.2330, abs=5e-5)
     assert spread.i2 == pytest.approx(0.9212, abs=5e-5)
     assert spread.p < 1e-4
     assert found.random == pytest.approx(-0.7141, abs=5e-5)
-    assert found.random_variance**0.5 == pytest.approx(0.1787, abs=5e-5)
     assert found.fixed == pytest.approx(-0.4303, abs=5e-5)
+    # statsmodels 0.15.0: combine_effects(values, variances, method_re="chi2", use_t=True).
+    assert found.random_variance**0.5 == pytest.approx(0.1806966283355474)
+    mean = random_auc(found)
+    assert mean.value == pytest.approx(expit(-0.7141172220732273))
+    assert mean.low == pytest.approx(expit(-1.10782135))
+    assert mean.high == pytest.approx(expit(-0.32041309))
+
+
+def test_sites_that_agree_by_chance_do_not_narrow_the_interval() -> None:
+    found = effects([0.5, 0.5, 0.5], [0.1, 0.1, 0.1])
+    assert found.random_variance == pytest.approx(0.1 / 3)
+    # 4.3027 is the 97.5 % quantile of Student's t with two degrees of freedom.
+    assert random_auc(found).high == pytest.approx(expit(0.5 + 4.302653 * (0.1 / 3) ** 0.5))
 
 
 @settings(max_examples=80, deadline=None)
@@ -56,7 +68,7 @@ def test_effects_are_those_of_the_formulas(studies: list[tuple[float, float]]) -
 
 
 def test_equal_studies_are_not_heterogeneous() -> None:
-    spread = heterogeneity(effects([0.5] * 4, [0.1] * 4), 4)
+    spread = heterogeneity(effects([0.5] * 4, [0.1] * 4))
     assert (spread.q, spread.i2, spread.tau2) == pytest.approx((0, 0, 0))
     assert spread.p == pytest.approx(1)
 
