@@ -46,10 +46,11 @@ def client_app(site: Site, open_dataset: Callable[[], Dataset]) -> ClientApp:
         session, _ = opened(message)
         cohort = session.cohort()
         log.info(
-            "accepted experiment %s (%s): %d studies to train on, %d to validate, %d to test",
+            "accepted experiment %s (%s): %d %s to train on, %d to validate, %d to test",
             session.experiment.name,
             session.run[:SHORTEST_PREFIX],
             cohort.train,
+            session.experiment.preprocessing.samples,
             cohort.validation,
             cohort.test,
         )

@@ -51,41 +51,44 @@ def _leaves(
 ) -> Iterator[str]:
     rounds, bins = experiment.federation.rounds, policy.most_bins or MOST_BINS
     joint = min(bins, JOINT_BINS)
-    private = experiment.privacy.private
+    private, samples = experiment.privacy.private, experiment.preprocessing.samples
+    trained = "patients" if private else samples
     yield (
         f"  on every connection: that you hold {cohort.train} labelled"
-        f" {'patients' if private else 'studies'} to train on, {cohort.validation} studies to"
+        f" {trained} to train on, {cohort.validation} {samples} to"
         f" validate, {cohort.test} to test; whether any is synthetic; your role; whether a release"
         " may print your own results"
     )
     if cohort.train:
         yield (
             f"  in each of {rounds} rounds: {parameters} weights"
-            f" ({4 * parameters / 1e6:.2f} MB), studies, steps, mean loss, seconds"
+            f" ({4 * parameters / 1e6:.2f} MB), {trained}, steps, mean loss, seconds"
             + (", epsilon spent" if private else "")
         )
     yield (
-        "  of your validation and of your test studies, each at most"
+        f"  of your validation and of your test {samples}, each at most"
         f" {EVALUATIONS_PER_ROUND * rounds + FINAL_EVALUATIONS} times: per class, overall and by"
         f" group, a histogram of the scores in at most {bins} bins; sums of loss and squared error"
     )
     if not private:
         yield (
-            f"  of your TRAINING studies, at most {MEMBERSHIP_EVALUATIONS} times: the same, to tell"
-            " how well the model gives away who was trained on"
+            f"  of your TRAINING {samples}, at most {MEMBERSHIP_EVALUATIONS} times: the same, to"
+            " tell how well the model gives away who was trained on"
         )
     yield (
-        f"  of your validation and of your test studies, each at most {COMPARISONS} times: per"
+        f"  of your validation and of your test {samples}, each at most {COMPARISONS} times: per"
         f" class, a joint histogram of the scores of two models, at most {joint} bins for either:"
-        " few studies or one in a cell; and the sum of the scores in each bin"
+        f" few {samples} or one in a cell; and the sum of the scores in each bin"
     )
     yield (
-        f"  of your validation and of your test studies, each at most {CALIBRATIONS} times: the"
-        " number of studies and sums over their scores, to fit a calibration line"
+        f"  of your validation and of your test {samples}, each at most {CALIBRATIONS} times: the"
+        f" number of {samples} and sums over their scores, to fit a calibration line"
     )
     yield (
         "  whenever a survey is asked for: how many patients and studies, by class, split, scanner,"
-        " sex, age band, aetiology and quality flag; histograms of image measures and intensity"
+        " sex, age band, aetiology and quality flag"
+        + ("; how many slices, by class" if samples == "slices" else "")
+        + "; histograms of image measures and intensity"
     )
     if policy.withheld_strata:
         yield f"  never broken down by: {', '.join(policy.withheld_strata)}"

@@ -48,6 +48,8 @@ def train_centralised(
 ) -> History:
     """Train until the validation loss has not improved for `patience` epochs, or time is up.
 
+    A polynomial rate ends it too, with the epoch that reaches `total_steps`.
+
     A checkpoint after every epoch: the same call goes on where it was interrupted and ends, on a
     CPU, with the same bits.
 
@@ -108,7 +110,8 @@ def _run(
         if time_is_up(time.perf_counter() - started):
             raise _TimeIsUp
 
-    while not world.from_first(run.stopped(limit, settings.patience)):
+    last = settings.total_steps or math.inf  # from there on the rate is 0
+    while not world.from_first(run.stopped(limit, settings.patience) or trainer.step >= last):
         if run.epochs and time_is_up(0.0):
             break
         started = time.perf_counter()

@@ -129,7 +129,7 @@ class Sites:
             return
         if self.cohorts.get(name) != cohort or name in self.refused:
             log.info(
-                "%s takes part with %d studies%s",
+                "%s takes part with %d samples%s",
                 name,
                 cohort.train,
                 "" if cohort.role == "train" else " to train on: it validates only",

@@ -66,6 +66,21 @@ def test_a_round_changes_the_weights_and_repeats_to_the_bit(
     assert not np.array_equal(one.update, other)  # another order of studies
 
 
+def test_steps_are_counted_over_rounds(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four studies in batches of two: the second round begins with step 2."""
+    begun, real = [], session_module.train_round
+
+    def noted(*args: object, **kwargs: object) -> object:
+        begun.append(kwargs["start_step"])
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(session_module, "train_round", noted)
+    weights = start(session)
+    for number in (1, 2):
+        session.train(weights, number)
+    assert begun == [0, 2]
+
+
 def test_a_finished_round_is_answered_again_without_training(
     session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -57,3 +57,12 @@ def test_values_that_do_not_fit_each_other_are_refused(
     path.write_text(f"name: a\n{text}\n")
     with pytest.raises(ConfigurationError, match=line):
         load_settings(path, Experiment)
+
+
+def test_the_mvo_recipe_is_the_published_one() -> None:
+    """Yan et al.: batch 16, AdamW 1e-4, warm-up 1500, polynomial decay, 8000 iterations."""
+    training = load_settings(SHIPPED[0].parent / "mvo.yaml", Experiment).training
+    assert (training.optimizer, training.learning_rate) == ("adamw", 1e-4)
+    assert (training.weight_decay, training.map_weight) == (0.01, 0.05)
+    assert (training.schedule, training.warmup_steps) == ("polynomial", 1500)
+    assert (training.total_steps, training.batch_size, training.augment) == (8000, 16, "mvo")

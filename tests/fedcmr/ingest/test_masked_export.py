@@ -178,7 +178,10 @@ def test_a_patient_name_that_fits_two_studies_is_refused(export: Path) -> None:
     dicom_files.write(export / "dicom" / "second", dicom_files.cine(change=second))
     mask_files.write_nifti(export / "masks" / "P1.nii.gz", MASK)
     ingest(export)
-    assert codes(open_dataset(export / "set")) == ["mask_ambiguous", "no_mask", "no_mask"]
+    data = open_dataset(export / "set")
+    assert codes(data) == ["mask_ambiguous", "no_mask", "no_mask"]
+    assert len({record.study for record in data.records}) == 2
+    assert len({(record.patient, record.split) for record in data.records}) == 1
 
 
 def test_without_masks_prediction_data_is_the_same_and_unlabelled(export: Path) -> None:

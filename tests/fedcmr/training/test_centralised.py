@@ -41,6 +41,14 @@ def test_an_interrupted_run_ends_with_the_same_bits(
         assert torch.equal(first, second)
 
 
+def test_a_polynomial_rate_ends_training_with_its_last_step(
+    make_dataset: Any, make_model: Any, tmp_path: Path
+) -> None:
+    settings = ADAM.model_copy(update={"schedule": "polynomial", "total_steps": 3})
+    history = run(make_model(), make_dataset("site", ROWS), tmp_path, settings)
+    assert [epoch.steps for epoch in history.epochs] == [2, 4]
+
+
 def test_time_that_is_up_breaks_an_epoch_off_and_it_is_validated(
     make_dataset: Any, make_model: Any, tmp_path: Path
 ) -> None:

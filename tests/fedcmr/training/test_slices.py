@@ -96,6 +96,25 @@ def test_augmented_training_repeats_and_differs(dataset: Dataset) -> None:
     assert not all(torch.equal(a, b) for a, b in zip(first, without, strict=True))
 
 
+def test_steps_are_counted_over_rounds_until_the_last_of_the_schedule(dataset: Dataset) -> None:
+    """Batches of 2 of 4 slices: a round of one epoch is two steps."""
+    settings = TrainingSettings(
+        optimizer="adamw",
+        learning_rate=0.01,
+        schedule="polynomial",
+        total_steps=4,
+        batch_size=2,
+    )
+    trained, changed = model(), []
+    for number in range(3):
+        before = [parameter.detach().clone() for parameter in trained.parameters()]
+        step = 2 * number
+        train_round(trained, MVO_TASK, dataset, settings, start_step=step, epochs=1, device=CPU)
+        pairs = zip(before, trained.parameters(), strict=True)
+        changed.append(any(not torch.equal(a, b) for a, b in pairs))
+    assert changed == [True, True, False]
+
+
 def test_scores_are_of_slices_with_the_strata_of_their_patient(dataset: Dataset) -> None:
     found = score(model(cgmr=False), MVO_TASK, dataset, "train", device=CPU)
     assert found.labels.tolist() == [0, 1, 1, 0]
