@@ -95,7 +95,7 @@ def _evaluation(metrics: Metrics) -> dict[str, str]:
         "internal": "test parts of the sites that trained"
         + ("; the overall result also holds those that did not" if metrics.external else ""),
         "external": _external(metrics),
-        "heterogeneity_method": "AUC inside sites, Cochran's Q, I², random effects"
+        "heterogeneity_method": "AUC inside sites, Cochran's Q, I², random effects (Hartung-Knapp)"
         if metrics.heterogeneity
         else "",
         "fairness": f"results by {'; '.join(groups)}; largest gaps and alarms" if groups else "",

@@ -1,15 +1,9 @@
 """The numbers behind every figure, as CSV files of the release."""
 
-import csv
-import io
-from collections.abc import Iterable, Sequence
-
 from fedcmr.evaluation.results import Estimate, GroupResult, Hidden, Metrics, RocPoint, Stratum
 from fedcmr.page.headings import is_empty_flag, level_name, table_name
+from fedcmr.page.table import Cell, Row, csv_text
 from fedcmr.release.provenance import Provenance
-
-Cell = str | int | float | None
-Row = Sequence[Cell]
 
 _AUC = ("auc", "auc_low", "auc_high", "auc_bound")
 _RATES = ("sensitivity", "specificity", "ppv", "npv", "f1", "rule_out")
@@ -82,7 +76,7 @@ def _auc_by_group(metrics: Metrics) -> str:
     for name, mean in (("inverse-variance mean", inside.fixed), ("random effects", inside.random)):
         if isinstance(mean, Estimate):
             rows.append(("inside sites", name, None, None, *_ends(mean), None))
-    return _csv(("table", "group", "n", "positives", *_AUC), rows)
+    return csv_text(("table", "group", "n", "positives", *_AUC), rows)
 
 
 def _thresholds(metrics: Metrics) -> str:
@@ -107,7 +101,7 @@ def _thresholds(metrics: Metrics) -> str:
                     *(end for rate in _RATES for end in _ends(getattr(at, rate))),
                 )
             )
-    return _csv(header, rows)
+    return csv_text(header, rows)
 
 
 def _roc(metrics: Metrics) -> str:
@@ -117,14 +111,14 @@ def _roc(metrics: Metrics) -> str:
     ]
     rate = "false_positive_rate"
     sensitivity = ("sensitivity", "sensitivity_low", "sensitivity_high")
-    return _csv(("threshold", *sensitivity, rate, f"{rate}_low", f"{rate}_high"), rows)
+    return csv_text(("threshold", *sensitivity, rate, f"{rate}_low", f"{rate}_high"), rows)
 
 
 def _calibration(metrics: Metrics) -> str:
     bins = () if isinstance(metrics.calibration, str) else metrics.calibration.bins
     rows = [(b.low, b.high, b.n, b.positives, b.score, *_ends(b.observed)) for b in bins]
     observed = ("observed", "observed_low", "observed_high")
-    return _csv(("low", "high", "n", "positives", "mean_score", *observed), rows)
+    return csv_text(("low", "high", "n", "positives", "mean_score", *observed), rows)
 
 
 def _comparisons(metrics: Metrics) -> str:
@@ -137,7 +131,7 @@ def _comparisons(metrics: Metrics) -> str:
     ]
     other = tuple(f"other_{name}" for name in _AUC)
     difference = ("difference", "difference_low", "difference_high")
-    return _csv(("other", "n", *_AUC, *other, *difference, "p"), rows)
+    return csv_text(("other", "n", *_AUC, *other, *difference, "p"), rows)
 
 
 def _training(provenance: Provenance) -> str:
@@ -145,7 +139,7 @@ def _training(provenance: Provenance) -> str:
     for entry in provenance.history:
         rows.append((entry.round, "all", None, entry.loss, entry.validation_loss, entry.seconds))
         rows += [(entry.round, p.site, p.examples, p.loss, None, p.seconds) for p in entry.parts]
-    return _csv(("round", "site", "examples", "loss", "validation_loss", "seconds"), rows)
+    return csv_text(("round", "site", "examples", "loss", "validation_loss", "seconds"), rows)
 
 
 def _participation(provenance: Provenance) -> str:
@@ -160,21 +154,8 @@ def _participation(provenance: Provenance) -> str:
                 rows.append((entry.round, ended, site.name, "missed", reasons[entry.round]))
             elif site.name in entry.sites:
                 rows.append((entry.round, ended, site.name, "contributed", None))
-    return _csv(("round", "ended_after_s", "site", "part", "reason"), rows)
+    return csv_text(("round", "ended_after_s", "site", "part", "reason"), rows)
 
 
 def _ends(estimate: Estimate | None) -> tuple[Cell, Cell, Cell]:
     return (None,) * 3 if estimate is None else (estimate.value, estimate.low, estimate.high)
-
-
-def _csv(header: Sequence[str], rows: Iterable[Row]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows([_safe(cell) for cell in row] for row in rows)
-    return text.getvalue()
-
-
-def _safe(cell: Cell) -> Cell:
-    """Keep a word that came from a site from being taken for a formula by a spreadsheet."""
-    return f"'{cell}" if isinstance(cell, str) and cell[:1] in "=+-@" else cell

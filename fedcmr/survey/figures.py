@@ -35,6 +35,13 @@ def merged(counts: tuple[int, ...], minimum: int) -> list[tuple[int, int, int]]:
     return groups
 
 
+def bars(measure: Measure, pooled: SurveySums, minimum: int) -> list[tuple[float, float, int]]:
+    """Return (low, high, studies) of bars of at least `minimum` studies; the open ends closed."""
+    borders = np.array(measure.borders) - (0.5 if measure.whole else 0.0)
+    groups = merged(pooled.measures[measure.name], minimum)
+    return [(float(borders[a]), float(borders[b]), studies) for a, b, studies in groups]
+
+
 def acquisition(pooled: SurveySums, sites: Mapping[str, SurveySums], minimum: int) -> str:
     """Return the figure: histograms of all studies, medians and quartiles of the sites above.
 
@@ -63,11 +70,10 @@ def acquisition(pooled: SurveySums, sites: Mapping[str, SurveySums], minimum: in
 def _measure(
     axes: Axes, measure: Measure, pooled: SurveySums, sites: Mapping[str, SurveySums], minimum: int
 ) -> None:
-    borders = np.array(measure.borders) - (0.5 if measure.whole else 0.0)
-    groups = merged(pooled.measures[measure.name], minimum)
-    widths = [borders[end] - borders[first] for first, end, _ in groups]
-    heights = [studies / width for (_, _, studies), width in zip(groups, widths, strict=True)]
-    lefts = [borders[first] for first, _, _ in groups]
+    found = bars(measure, pooled, minimum)
+    widths = [high - low for low, high, _ in found]
+    heights = [studies / width for (_, _, studies), width in zip(found, widths, strict=True)]
+    lefts = [low for low, _, _ in found]
     axes.bar(lefts, heights, widths, align="edge", color=LINE, edgecolor=SOFT, linewidth=0.5)
     top = max(heights, default=1.0)
     few = len(sites) <= NAMED_SITES

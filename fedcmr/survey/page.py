@@ -1,4 +1,4 @@
-"""`survey.html`: the data of a federation, under the same suppression as results."""
+"""`survey.html` and its tables: a federation's data, under the same suppression as results."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -18,6 +18,7 @@ from fedcmr.survey.figures import acquisition
 from fedcmr.survey.measures import MEASURES
 from fedcmr.survey.shift import shifts
 from fedcmr.survey.sums import SURVEYED, SurveySums, total
+from fedcmr.survey.tables import csv_tables
 
 
 @dataclass(frozen=True)
@@ -32,10 +33,15 @@ class Share:
 Shown = Share | Literal["suppressed", "withheld"]
 
 
-def survey_page(
+PAGE = "survey.html"
+
+
+def survey_files(
     per_site: Mapping[str, SurveySums], experiment: Experiment, *, by_site: Collection[str]
-) -> str:
-    """Return one HTML page that asks nothing of any other machine and needs no JavaScript.
+) -> dict[str, str]:
+    """Return file name to text: the page, and CSV tables of what its figure shows.
+
+    The page asks nothing of any other machine and needs no JavaScript.
 
     Args:
         per_site: what each site counted.
@@ -65,28 +71,33 @@ def survey_page(
         # The release will print the test part: what is left of a split could be subtracted.
         levels -= _splits(pooled)
     own = {name: sums for name, sums in sites.items() if name in shown.sites and name in by_site}
-    made = environment("fedcmr.survey")
-    return made.get_template("survey.html.j2").render(
-        stamps=stamps(phantom=pooled.phantom, partial=False),
-        experiment=experiment,
-        pooled=pooled,
-        slices=_share(pooled.positive_samples, pooled.samples - pooled.positive_samples)
-        if shown.total and experiment.preprocessing.per_slice
-        else None,  # of either class there are as many as studies, or more
-        overall=_share(pooled.positives, pooled.negatives) if shown.total else "suppressed",
-        sites={
-            name: _share(sums.positives, sums.negatives)
-            if name in own
-            else ("suppressed" if name in by_site else "withheld")
-            for name, sums in sites.items()
-        },
-        views=_views(pooled, levels),
-        contradictions=contradictions(sites, experiment),
-        measures=MEASURES,
-        own=own,
-        shifts={name: found for name, found in shifts(sites).items() if name in own},
-        figure=acquisition(pooled, own, settings.min_class_count) if shown.total else None,
+    minimum = settings.min_class_count
+    page = (
+        environment("fedcmr.survey")
+        .get_template("survey.html.j2")
+        .render(
+            stamps=stamps(phantom=pooled.phantom, partial=False),
+            experiment=experiment,
+            pooled=pooled,
+            slices=_share(pooled.positive_samples, pooled.samples - pooled.positive_samples)
+            if shown.total and experiment.preprocessing.per_slice
+            else None,  # of either class there are as many as studies, or more
+            overall=_share(pooled.positives, pooled.negatives) if shown.total else "suppressed",
+            sites={
+                name: _share(sums.positives, sums.negatives)
+                if name in own
+                else ("suppressed" if name in by_site else "withheld")
+                for name, sums in sites.items()
+            },
+            views=_views(pooled, levels),
+            contradictions=contradictions(sites, experiment),
+            measures=MEASURES,
+            own=own,
+            shifts={name: found for name, found in shifts(sites).items() if name in own},
+            figure=acquisition(pooled, own, minimum) if shown.total else None,
+        )
     )
+    return {PAGE: page, **csv_tables(pooled if shown.total else None, own, minimum)}
 
 
 def _splits(pooled: SurveySums) -> set[tuple[Columns, Level]]:

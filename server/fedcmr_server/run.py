@@ -77,7 +77,7 @@ def survey_sites(server: ServerFolder, experiment: Experiment) -> Surveyed:
     """
     folder = server.run(experiment)
     with serving(server, experiment, folder) as (link, admit):
-        return survey(Rounds(experiment, folder, link, admit), experiment, folder / "survey.html")
+        return survey(Rounds(experiment, folder, link, admit), experiment, folder)
 
 
 @contextmanager

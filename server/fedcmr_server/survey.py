@@ -2,13 +2,14 @@
 
 import logging
 from dataclasses import dataclass
+from operator import methodcaller
 from pathlib import Path
 
 from fedcmr.config import Experiment
 from fedcmr.errors import PartialRun
 from fedcmr.federation import messages as wire
 from fedcmr.survey.contradictions import contradictions
-from fedcmr.survey.page import survey_page
+from fedcmr.survey.page import PAGE, survey_files
 from fedcmr.survey.sums import SurveySums
 from fedcmr_server.disk import replace_file
 from fedcmr_server.exchange import Exchange
@@ -29,8 +30,8 @@ class Surveyed:
     """Site to the reason why it was not counted."""
 
 
-def survey(rounds: Rounds, experiment: Experiment, page: Path) -> Surveyed:
-    """Ask every site for its counts and write the page.
+def survey(rounds: Rounds, experiment: Experiment, folder: Path) -> Surveyed:
+    """Ask every site for its counts and write the page, and its tables beside it.
 
     Waits for all enrolled sites, at most `site_wait_s`; then the quorum suffices.
 
@@ -67,7 +68,7 @@ def survey(rounds: Rounds, experiment: Experiment, page: Path) -> Surveyed:
         rounds.board.write("stopped", 0, str(problem))
         raise problem
     open_sites = [name for name in found if sites.cohorts[name].results_by_site]
-    text = survey_page(found, experiment, by_site=open_sites)
-    replace_file(page, lambda file: file.write(text.encode()))
-    rounds.board.write("surveyed", 0, f"page: {page.name}")
-    return Surveyed(page, contradictions(found, experiment), missing)
+    for name, text in survey_files(found, experiment, by_site=open_sites).items():
+        replace_file(folder / name, methodcaller("write", text.encode()))
+    rounds.board.write("surveyed", 0, f"page: {PAGE}")
+    return Surveyed(folder / PAGE, contradictions(found, experiment), missing)

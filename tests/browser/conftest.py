@@ -13,7 +13,7 @@ from survey_files import sites
 from fedcmr.config import Experiment
 from fedcmr.release.description import Description, OperatingPoint
 from fedcmr.release.report import render_report
-from fedcmr.survey.page import survey_page
+from fedcmr.survey.page import survey_files
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 
@@ -98,7 +98,9 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("pages")
     texts = {
         "report": report(),
-        "survey": survey_page(sites(), Experiment(name="scar"), by_site={"north", "south", "east"}),
+        "survey": survey_files(
+            sites(), Experiment(name="scar"), by_site={"north", "south", "east"}
+        )["survey.html"],
         "plain": report(phantom=False, partial=False),
     }
     for name, text in texts.items():

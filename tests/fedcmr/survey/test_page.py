@@ -7,7 +7,8 @@ from survey_files import sites, sums
 
 from fedcmr.config import Experiment
 from fedcmr.survey.figures import merged
-from fedcmr.survey.page import survey_page
+from fedcmr.survey.page import survey_files
+from fedcmr.survey.sums import SurveySums
 
 EXPERIMENT = Experiment(name="scar")
 ALL = {"north", "south", "east", "west"}
@@ -19,14 +20,20 @@ def _row(text: str, name: str) -> str:
     return row[: row.index("</tr>")]
 
 
+def _page(
+    per_site: dict[str, SurveySums], experiment: Experiment = EXPERIMENT, *, by_site: set[str]
+) -> str:
+    return survey_files(per_site, experiment, by_site=by_site)["survey.html"]
+
+
 @pytest.fixture(scope="module")
 def page() -> str:
-    return survey_page(sites(), EXPERIMENT, by_site=ALL - {"west"})
+    return _page(sites(), by_site=ALL - {"west"})
 
 
 def test_the_same_sums_give_the_same_page(page: str) -> None:
     turned = dict(reversed(sites().items()))
-    assert survey_page(turned, EXPERIMENT, by_site=ALL - {"west"}) == page
+    assert _page(turned, by_site=ALL - {"west"}) == page
 
 
 def test_pooled_results_and_the_stamp_are_printed(page: str) -> None:
@@ -48,7 +55,7 @@ def test_a_site_whose_policy_forbids_it_shows_no_number(page: str) -> None:
 
 def test_a_small_site_shows_no_number() -> None:
     small = {"north": sums("north", 240, seed=0), "tiny": sums("tiny", 12, seed=2)}
-    text = survey_page(small, EXPERIMENT, by_site={"north", "tiny"})
+    text = _page(small, by_site={"north", "tiny"})
     assert all("suppressed" in _row(text, name) for name in small)
 
 
@@ -60,19 +67,29 @@ def test_a_small_split_cannot_be_had_from_the_test_part_of_the_release() -> None
         for level in ("train", "validation", "test")
     }
     assert min(sizes.values()) < 10 <= sorted(sizes.values())[1]
-    text = survey_page(few, EXPERIMENT, by_site=set(few))
+    text = _page(few, by_site=set(few))
     text = text[text.index("Part of the data sets") : text.index(">Vendor<")]
     assert text.count("suppressed") == 3
 
 
+def test_tables_show_no_site_that_the_page_hides() -> None:
+    files = survey_files(sites(), EXPERIMENT, by_site=ALL - {"west"})
+    shown = {name for name in ALL if 'class="n"' in _row(files["survey.html"], name)}
+    quartiles = files["survey_quartiles.csv"].splitlines()[1:]
+    assert {line.split(",")[0] for line in quartiles} == {"all", *shown}
+    assert len(shown) == 2
+    tiny = survey_files({"tiny": sums("tiny", 6, seed=2)}, EXPERIMENT, by_site={"tiny"})
+    assert len(tiny["survey_histograms.csv"].splitlines()) == 1
+
+
 def test_a_federation_of_nobody_shows_nothing() -> None:
-    text = survey_page({"tiny": sums("tiny", 6, seed=2)}, EXPERIMENT, by_site={"tiny"})
+    text = _page({"tiny": sums("tiny", 6, seed=2)}, by_site={"tiny"})
     assert "Suppressed: fewer than 10" in text
     assert "<svg" not in text
 
 
 def test_few_unlabelled_studies_are_not_counted_out() -> None:
-    text = survey_page({"north": sums("north", 240, seed=0)}, EXPERIMENT, by_site={"north"})
+    text = _page({"north": sums("north", 240, seed=0)}, by_site={"north"})
     assert "&lt; 10<small>not counted below" in text
 
 
@@ -94,7 +111,7 @@ def test_where_a_sample_is_a_slice_the_page_says_so_and_counts_them(page: str) -
         name: one.model_copy(update={"samples": 9 * one.n, "positive_samples": 2 * one.n})
         for name, one in sites().items()
     }
-    text = survey_page(many, slices, by_site=ALL)
+    text = _page(many, slices, by_site=ALL)
     assert "Training and results count slices." in text
     assert "<dt>Labelled slices</dt><dd>5,670<small>1,260 positive" in text.replace("\u202f", ",")
     assert "slices." not in page
