@@ -51,6 +51,24 @@ def model_command(
     _report("model", lambda: bench_model(size=size, repeats=repeats, threads=threads), out, as_json)
 
 
+@app.command("gpu")
+def gpu_command(
+    repeats: Annotated[int, typer.Option(min=1, help="Timed steps of each form.")] = 10,
+    out: Out = None,
+    as_json: AsJson = False,
+) -> None:
+    """Time training steps on a GPU: time, memory and the share of the bandwidth floor.
+
+    fp32, bf16, fp16, compiled and captured as a CUDA graph; all GPUs against one. The floor is what
+    the layers must read and write over the bandwidth of a copy in the same run.
+
+    Example: fedcmr bench gpu
+    """
+    from fedcmr.bench.gpu import bench_gpu
+
+    _report("gpu", lambda: bench_gpu(repeats), out, as_json)
+
+
 @app.command("ingest")
 def ingest_command(
     dicom: Annotated[
