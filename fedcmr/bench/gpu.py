@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from math import prod
 from statistics import median
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -60,29 +61,26 @@ class Form:
 
     name: str
     number: torch.dtype
-    prepare: Callable[[nn.Module, Tensor], Callable[[Tensor], Tensor]]
-    """Network and batch to what is called in the step."""
+    prepare: Callable[[nn.Module, Tensor], Any]
+    """Network and batch to what the step calls with the batch."""
 
 
-def _eager(network: nn.Module, _: Tensor) -> Callable[[Tensor], Tensor]:
+def _as_it_is(network: nn.Module, _: Tensor) -> Any:
     return network
 
 
-def _compiled(network: nn.Module, _: Tensor) -> Callable[[Tensor], Tensor]:
-    return torch.compile(network)  # type: ignore[return-value]  # of a callable, says its stub
+def _compiled(network: nn.Module, _: Tensor) -> Any:
+    return torch.compile(network)
 
 
-def _graphed(network: nn.Module, cine: Tensor) -> Callable[[Tensor], Tensor]:
-    graphed: Callable[[Tensor], Tensor] = torch.cuda.make_graphed_callables(
-        network, (cine,), allow_unused_input=True
-    )
-    return graphed
+def _graphed(network: nn.Module, cine: Tensor) -> Any:
+    return torch.cuda.make_graphed_callables(network, (cine,), allow_unused_input=True)
 
 
 FORMS = (
-    Form("fp32", torch.float32, _eager),
-    Form("bf16", torch.bfloat16, _eager),
-    Form("fp16", torch.float16, _eager),
+    Form("fp32", torch.float32, _as_it_is),
+    Form("bf16", torch.bfloat16, _as_it_is),
+    Form("fp16", torch.float16, _as_it_is),
     Form("bf16_compiled", torch.bfloat16, _compiled),
     Form("bf16_graph", torch.bfloat16, _graphed),
 )
