@@ -84,6 +84,8 @@ class Trainer:
         order, generator = shuffled(len(samples), seed, first_step)
         draws = self._draws(len(samples), generator)
         for batch in order.split(self._settings.batch_size)[self._batches :]:
+            # Dropout hangs on the step, not on what was drawn before an interruption.
+            torch.manual_seed(_mixed(seed, self.step, 1 + self._world.rank))
             self._loss += self._accumulate(samples, batch, draws)
             self._update()
             self._batches += 1
@@ -202,9 +204,12 @@ def shuffled(count: int, seed: int, step: int) -> tuple[Tensor, Generator]:
 
     Both depend on seed and step alone, so that a run can go on from any step.
     """
-    mixed = np.random.SeedSequence([seed, step]).generate_state(1, np.uint64)[0]
-    generator = Generator().manual_seed(int(mixed))
+    generator = Generator().manual_seed(_mixed(seed, step))
     return torch.randperm(count, generator=generator), generator
+
+
+def _mixed(*numbers: int) -> int:
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0])
 
 
 def group(name: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
 from fedcmr.config import TrainingSettings
 from fedcmr.data.samples import Samples
@@ -28,11 +29,14 @@ def run(
 def test_an_interrupted_run_ends_with_the_same_bits(
     make_dataset: Any, make_model: Any, tmp_path: Path, optimizer: str
 ) -> None:
-    dataset, straight, resumed = make_dataset("site", ROWS), make_model(), make_model()
+    def with_dropout() -> nn.Module:
+        return nn.Sequential(nn.Dropout(0.3), make_model())
+
+    dataset, straight, resumed = make_dataset("site", ROWS), with_dropout(), with_dropout()
     settings = ADAM.model_copy(update={"optimizer": optimizer, "patience": 100})
     whole = run(straight, dataset, tmp_path / "a", settings)
     run(resumed, dataset, tmp_path / "b", settings, epochs=2)
-    again = make_model()
+    again = with_dropout()
     rest = run(again, dataset, tmp_path / "b", settings)
     assert len(whole.epochs) == 6
     assert [e.validation_loss for e in whole.epochs] == [e.validation_loss for e in rest.epochs]
