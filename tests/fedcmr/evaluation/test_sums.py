@@ -168,7 +168,7 @@ def _crowd(stratum: dict) -> dict:
         (_set("scores", value=[]), "65 bins"),
         (_set("edges", 0, value=0.9), "edges must rise"),
         (_set("edges", 0, value=0.0), "greater than 0"),
-        (_set("strata", 1, "level", value=["<script>", "a|b"]), "pattern"),
+        (_set("strata", 1, "level", value=["<script>", "a|b"]), "does not fit"),
         (_set("strata", 1, "level", value=["GE", "3T"]), "one entry each"),
         (_set("strata", value=[]), "sorted"),
         (lambda data: data["edges"].pop(), "64 bins"),
