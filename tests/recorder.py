@@ -3,20 +3,17 @@
 It can read because it holds the coordinator's own key; to the sites it is the coordinator.
 """
 
-import asyncio
 import gzip
 import io
 import ssl
-import threading
 import zlib
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.client import HTTPException, HTTPResponse, parse_headers
 from itertools import chain, repeat
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from flwr.proto.message_pb2 import PullObjectResponse, PushObjectRequest
 from flwr.supercore.inflatable.inflatable_object import (
@@ -24,7 +21,8 @@ from flwr.supercore.inflatable.inflatable_object import (
     get_object_id,
 )
 
-CHUNK = 2**16
+from fedcmr.drill.proxy import Proxy, Seen
+
 DECODERS: dict[str, Callable[[bytes], bytes]] = {
     "identity": bytes,
     "gzip": gzip.decompress,
@@ -41,91 +39,21 @@ class Exchange:
     received: bytearray = field(default_factory=bytearray)
 
 
-class Recorder:
+class Recorder(Proxy):
     """Passes on what it decrypts, encrypted anew, while its context is open."""
 
     def __init__(self, port: int, pki: Path) -> None:
-        self._target = port
-        self._inner = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        self._inner.load_cert_chain(pki / "server.pem", pki / "server.key")
-        self._outer = ssl.create_default_context(cafile=str(pki / "ca.pem"))
+        inner = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        inner.load_cert_chain(pki / "server.pem", pki / "server.key")
+        outer = ssl.create_default_context(cafile=str(pki / "ca.pem"))
+        super().__init__("127.0.0.1", port, inner=inner, outer=outer)
         self.exchanges: list[Exchange] = []
-        self.port = 0
-        self._open: set[asyncio.Task[None]] = set()
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="recorder", daemon=True)
 
-    @property
-    def address(self) -> str:
-        """host:port to connect to."""
-        return f"127.0.0.1:{self.port}"
-
-    def cut(self) -> None:
-        """Break every connection; new ones are accepted."""
-        self._do(self._break())
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        serving = asyncio.start_server(self._accept, "127.0.0.1", 0, ssl=self._inner)
-        self._server = self._do(serving)
-        self.port = self._server.sockets[0].getsockname()[1]
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._loop.call_soon_threadsafe(self._server.close)
-        self.cut()
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-
-    def _do(self, work: Coroutine[Any, Any, Any]) -> Any:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
-
-    async def _break(self) -> None:
-        for task in self._open:
-            task.cancel()
-        await asyncio.gather(*self._open, return_exceptions=True)
-
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.create_task(self._connect(reader, writer))
-        self._open.add(task)
-        task.add_done_callback(self._open.discard)
-
-    async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        ends, exchange = [writer], Exchange()
+    def opened(self) -> tuple[Seen, Seen]:
+        """Keep every byte."""
+        exchange = Exchange()
         self.exchanges.append(exchange)
-        try:
-            with suppress(OSError):
-                far_reader, far_writer = await asyncio.open_connection(
-                    "127.0.0.1", self._target, ssl=self._outer
-                )
-                ends.append(far_writer)
-                ways = (
-                    asyncio.create_task(_forward(reader, far_writer, exchange.sent)),
-                    asyncio.create_task(_forward(far_reader, writer, exchange.received)),
-                )
-                # TLS over asyncio has no half-closed state: where one side ends, both do.
-                _, left = await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-                for way in left:
-                    way.cancel()
-                await asyncio.gather(*ways, return_exceptions=True)
-        finally:
-            for end in ends:
-                end.transport.abort()
-
-
-async def _forward(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, record: bytearray
-) -> None:
-    while chunk := await reader.read(CHUNK):
-        record.extend(chunk)
-        writer.write(chunk)
-        await writer.drain()
+        return exchange.sent.extend, exchange.received.extend
 
 
 def contents(exchanges: list[Exchange]) -> list[tuple[str, bytes]]:

@@ -171,27 +171,33 @@ def soak_command(
     out: Out = None,
     as_json: AsJson = False,
 ) -> None:
-    """Run many sites for many rounds; memory, file handles, threads and processes must be flat.
+    """Run many sites for many rounds; memory, handles, threads, processes and disk must be flat.
+
+    Ends with 1 where the 95 % interval of a slope over the second half of the rounds reaches beyond
+    100 kB of memory a round, or 2 kB of disk a round and site besides the ledgers.
 
     Example: fedcmr drill soak --sites 10 --rounds 50
     """
-    from fedcmr.drill.soak import soak
+    from fedcmr.drill.soak import Slope, soak
 
     with _folder(out) as folder:
         found = soak(folder, sites, rounds, tell=_tell)
+    disk, ledgers = Slope.of(found.disk_kb), Slope.of(found.ledgers_kb)
     if as_json:
-        held = [{**asdict(it), "slope_kb": it.slope_kb} for it in found.held]
-        disk = {"disk_kb": found.disk_kb, "disk_slope_kb": found.disk_slope_kb}
-        typer.echo(json.dumps({"rounds": rounds, "held": held, **disk}, indent=2))
+        held = [{**asdict(it), "slope_kb": asdict(it.slope_kb)} for it in found.held]
+        slopes = {"disk_slope_kb": asdict(disk), "ledgers_slope_kb": asdict(ledgers)}
+        typer.echo(json.dumps({"rounds": rounds, "held": held, **slopes}, indent=2))
     else:
-        table = Table("process", "MB", "kB per round", "handles", "threads", "children")
+        table = Table("process", "MB", "kB per round (95 %)", "handles", "threads", "children")
         for it in found.held:
-            counts = [f"{c[0]} to {c[-1]}" for c in (it.handles, it.threads, it.children)]
-            memory = f"{it.memory_mb[0]:.0f} to {it.memory_mb[-1]:.0f}"
-            table.add_row(it.process, memory, f"{it.slope_kb:.1f}", *counts)
+            half = rounds // 2
+            counts = [f"{c[half]} to {c[-1]}" for c in (it.handles, it.threads, it.children)]
+            memory = f"{it.memory_mb[half]:.0f} to {it.memory_mb[-1]:.0f}"
+            table.add_row(it.process, memory, str(it.slope_kb), *counts)
         Console(highlight=False, soft_wrap=True).print(table)
-        say(f"disk: {found.disk_kb[-1]:.0f} kB, {found.disk_slope_kb:.1f} kB per round")
-    if growing := [it.process for it in found.held if not it.is_flat]:
+        say(f"disk: {found.disk_kb[-1]:.0f} kB, {disk} kB per round")
+        say(f"ledgers: {found.ledgers_kb[-1]:.0f} kB, {ledgers} kB per round, as they keep all")
+    if growing := found.growing():
         raise CheckFailed(f"growing: {', '.join(growing)}")
 
 

@@ -10,6 +10,7 @@ from fedcmr.drill.federation import Federation
 from fedcmr.drill.noise import SMALL, noise_dataset
 from fedcmr.drill.process import PATIENCE_S
 from fedcmr.drill.proxy import Proxy
+from fedcmr.errors import CheckFailed
 from fedcmr.release.layout import PROVENANCE, WEIGHTS
 from fedcmr.release.provenance import Provenance
 from fedcmr.settings import parse_json
@@ -18,7 +19,7 @@ from fedcmr.types import Split
 SITES = tuple(f"site-{number}" for number in range(1, 8))
 LATE, AWAY = "site-7", "site-4"
 LATE_S = 6.0
-ROUNDS = 6
+ROUNDS = 4
 QUORUM = 5
 DEADLINE_S = 10.0
 """Of a round that a site is missing from."""
@@ -80,7 +81,7 @@ class NetworkDrill:
         """Start one site late, take another away in the middle, and read the release.
 
         Raises:
-            CheckFailed: the run was not released as PARTIAL.
+            CheckFailed: the run did not end as PARTIAL, or without a release.
         """
         federation = self._federation
         experiment = self._experiment("late-and-away", deadline_s=DEADLINE_S, quorum=QUORUM)
@@ -115,7 +116,9 @@ class NetworkDrill:
         Raises:
             CheckFailed: a run did not finish.
         """
-        found = []
+        found: list[Cut] = []
+        if not lengths_s:
+            return found
         with self._federation.clients(SITES):
             expected = self._cut(0.0, b"")[1]
             for cut_s in lengths_s:
@@ -147,6 +150,8 @@ class NetworkDrill:
 
     def _provenance(self, experiment: Path) -> Provenance:
         path = self._federation.release(experiment) / PROVENANCE
+        if not path.exists():
+            raise CheckFailed("no release", where=self._federation.log().splitlines()[-1])
         return parse_json(path.read_text(encoding="utf-8"), Provenance, where=str(path))
 
     def _experiment(self, name: str, *, deadline_s: float, quorum: int | str) -> Path:
@@ -159,7 +164,7 @@ class NetworkDrill:
                 "federation": {
                     "rounds": ROUNDS,
                     "quorum": quorum,
-                    "site_wait_s": 180,
+                    "site_wait_s": 600,
                     "round_deadline_s": deadline_s,
                     "select": "last",
                 },

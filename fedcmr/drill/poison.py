@@ -89,8 +89,14 @@ class PoisonDrill:
         with ThreadPoolExecutor(2) as pool:
             list(pool.map(ingest, range(len(SITES)), SITES))
 
-    def run(self, attacks: Sequence[Attack], tell: Callable[[str], None]) -> list[Outcome]:
-        """Run each attack with defences off and on.
+    def run(
+        self,
+        attacks: Sequence[Attack],
+        tell: Callable[[str], None],
+        *,
+        defences: Sequence[str] = ("off", "on"),
+    ) -> list[Outcome]:
+        """Run each attack with each state of the defences.
 
         Raises:
             CheckFailed: a process did not do what it was started for.
@@ -100,8 +106,8 @@ class PoisonDrill:
             for attack in attacks:
                 client = self._hostile(attack)
                 try:
-                    for defences in DEFENCES:
-                        found.append(self._outcome(attack, defences))
+                    for state in defences:
+                        found.append(self._outcome(attack, state))
                         tell(line(found[-1]))
                 finally:
                     client.stop()

@@ -1,6 +1,7 @@
 """A network that can fail: a TCP proxy between a site and its coordinator."""
 
 import asyncio
+import ssl
 import threading
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
@@ -10,15 +11,31 @@ from typing import Any, Self
 CHUNK = 2**16
 """Bytes that are passed on at once."""
 
+Seen = Callable[[bytes], None]
+
 
 class Proxy:
     """Passes bytes on to `host:port` while its context is open; its own thread does the work.
 
-    It neither reads nor alters what it passes on: TLS goes through it.
+    It alters nothing. Without the contexts TLS goes through it unread.
+
+    Args:
+        host: to connect to.
+        port: to connect to.
+        inner: TLS towards the connecting side.
+        outer: TLS towards the target.
     """
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        *,
+        inner: ssl.SSLContext | None = None,
+        outer: ssl.SSLContext | None = None,
+    ) -> None:
         self._target = host, port
+        self._inner, self._outer = inner, outer
         self.port = 0
         """Where it listens, on the loopback interface."""
         self.sent = 0
@@ -52,9 +69,14 @@ class Proxy:
         self._reachable = True
         self._call(self._flowing.set)
 
+    def opened(self) -> tuple[Seen, Seen]:
+        """Return what is told each chunk of a new connection: from the connecting side, to it."""
+        return self._count_sent, self._count_received
+
     def __enter__(self) -> Self:
         self._thread.start()
-        self._server = self._do(asyncio.start_server(self._accept, "127.0.0.1", 0))
+        serving = asyncio.start_server(self._accept, "127.0.0.1", 0, ssl=self._inner)
+        self._server = self._do(serving)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
@@ -91,36 +113,36 @@ class Proxy:
         task.add_done_callback(self._connections.discard)
 
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        ends = [writer]
+        ends, (sent, received) = [writer], self.opened()
         try:
             with suppress(OSError):
-                far_reader, far_writer = await asyncio.open_connection(*self._target)
+                far_reader, far_writer = await asyncio.open_connection(
+                    *self._target, ssl=self._outer
+                )
                 ends.append(far_writer)
                 await asyncio.gather(
-                    self._forward(reader, far_writer, self._count_sent),
-                    self._forward(far_reader, writer, self._count_received),
+                    self._forward(reader, far_writer, sent),
+                    self._forward(far_reader, writer, received),
                 )
         finally:
             for end in ends:
                 end.transport.abort()
 
     async def _forward(
-        self,
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
-        count: Callable[[int], None],
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, seen: Seen
     ) -> None:
         while chunk := await reader.read(CHUNK):
             await asyncio.sleep(self.delay_s)
             await self._flowing.wait()
             writer.write(chunk)
             await writer.drain()
-            count(len(chunk))
-        if writer.can_write_eof():
-            writer.write_eof()
+            seen(chunk)
+        if not writer.can_write_eof():
+            raise ConnectionResetError  # TLS has no half-closed state: where one side ends, both do
+        writer.write_eof()
 
-    def _count_sent(self, size: int) -> None:
-        self.sent += size
+    def _count_sent(self, chunk: bytes) -> None:
+        self.sent += len(chunk)
 
-    def _count_received(self, size: int) -> None:
-        self.received += size
+    def _count_received(self, chunk: bytes) -> None:
+        self.received += len(chunk)

@@ -139,6 +139,7 @@ def survey(
         server.says("philips does not take part: ")
         index.write_text(good, encoding="utf-8")
         recorder.cut()
+        recorder.mend()
         server.says("waits for approval at the site")
         call("fedcmr-client", "doctor", "--site", federation.site("siemens"))
         planted = plant(federation, hostile)

@@ -8,7 +8,7 @@ import pytest
 from fedcmr.drill.crash import Crash, line, twice
 from fedcmr.drill.network import ROUNDS, Attendance
 from fedcmr.drill.poison import HOSTILE, LEFT_OUT, Outcome, flip_labels
-from fedcmr.drill.soak import Held
+from fedcmr.drill.soak import Held, Soak
 
 GOOD = Crash(
     seed=0,
@@ -82,12 +82,30 @@ def test_flipped_labels_change_nothing_else(tmp_path: Path) -> None:
     assert flipped.split() == ["patient_id,scar,sex", "a,0,F", "b,1,M", "c,,F"]
 
 
+STEADY = (3,) * 40
+MEMORY = tuple(100.0 + 0.01 * (number * 7 % 5) for number in range(40))
+HELD = Held("a", MEMORY, STEADY, STEADY, STEADY)
+
+
+def test_what_is_flat_after_the_warm_up_passes() -> None:
+    assert HELD.is_flat
+    filling = tuple(value - 20 * (number < 20) for number, value in enumerate(MEMORY))
+    assert dataclasses.replace(HELD, memory_mb=filling).is_flat
+    assert Soak((HELD, HELD), MEMORY, MEMORY).growing() == []
+
+
 def test_growth_is_seen() -> None:
-    steady = (3,) * 40
-    memory = tuple(100.0 + 0.01 * (i % 3) for i in range(40))
-    flat = Held("a", memory, handles=steady, threads=steady, children=steady)
-    assert flat.is_flat
-    leak = tuple(value + 0.2 * i for i, value in enumerate(memory))
-    assert Held("a", leak, steady, steady, steady).slope_kb == pytest.approx(200, rel=0.1)
-    assert not Held("a", leak, steady, steady, steady).is_flat
-    assert not Held("a", memory, tuple(range(40)), steady, steady).is_flat
+    leak = tuple(value + 0.2 * number for number, value in enumerate(MEMORY))
+    leaking = dataclasses.replace(HELD, memory_mb=leak)
+    assert leaking.slope_kb.value == pytest.approx(200, rel=0.1)
+    assert leaking.slope_kb.low > 100
+    assert not leaking.is_flat
+    assert not dataclasses.replace(HELD, handles=tuple(range(40))).is_flat
+    assert not dataclasses.replace(HELD, children=tuple(range(40))).is_flat
+    growing_kb = tuple(5.0 * number for number in range(40))
+    assert Soak((HELD, leaking), growing_kb, growing_kb).growing() == ["a", "disk"]
+
+
+def test_memory_that_jumps_too_much_to_tell_does_not_pass() -> None:
+    noise = tuple(100.0 + 20 * (number * 7 % 5) for number in range(40))
+    assert not dataclasses.replace(HELD, memory_mb=noise).is_flat
