@@ -163,8 +163,13 @@ def _device(site: SiteFolder) -> str:
 
 
 def _dataset(site: SiteFolder) -> str:
-    counts = open_dataset(site.dataset).manifest.counts
-    return f"{counts.studies} studies of {counts.patients} patients"
+    dataset = open_dataset(site.dataset)
+    counts = dataset.manifest.counts
+    found = f"{counts.studies} studies of {counts.patients} patients"
+    if not dataset.manifest.preprocessing.per_slice:
+        return found
+    labelled = [value for record in dataset.records for value in record.mvo_slices]
+    return f"{found}; labelled slices: {labelled.count(1)} with MVO, {labelled.count(0)} without"
 
 
 def _keys(site: SiteFolder) -> str:

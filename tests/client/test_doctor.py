@@ -4,6 +4,7 @@ import datetime as dt
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import Coordinator, free_port
 from fedcmr_client import doctor
@@ -11,6 +12,7 @@ from fedcmr_client.doctor import Finding, examine
 from fedcmr_client.keys import make_site_key, write_secret
 from fedcmr_client.settings import SiteFolder, SiteSettings
 from fedcmr_server.pki import make_authority
+from survey_files import records
 
 import fedcmr
 from fedcmr.config import Preprocessing
@@ -156,3 +158,13 @@ def test_the_policy_is_shown(site: SiteFolder) -> None:
     assert text.startswith("validates only; approval ask; models st_ran, t_cnn; ")
     assert "largest_epsilon 8.0" in text
     assert "require_dp" not in text
+
+
+def test_a_data_set_of_slices_is_counted_by_slice(site: SiteFolder) -> None:
+    labels: dict[str, object] = {"slices": 4, "mvo_slices": (0, 1, None, 0)}
+    (record,) = records("a", 1, seed=0, **labels)
+    shape = Preprocessing(slices=1, phases=2, size=16)
+    arrays = {record.study: np.zeros((4, 2, 16, 16), np.uint16)}
+    write_dataset(site.dataset, [record], arrays, shape, phantom=True)
+    (found,) = (finding for finding in findings(site) if finding.check == "data set")
+    assert found.text == "1 studies of 1 patients; labelled slices: 1 with MVO, 2 without"

@@ -11,6 +11,7 @@ from fedcmr.release.checklists import CLAIM, TRIPOD_AI
 from fedcmr.release.description import Description
 from fedcmr.release.facts import facts
 from fedcmr.release.layout import CARD, MODEL
+from fedcmr.release.report import render_report
 from fedcmr.settings import load_settings, parse_settings
 
 
@@ -118,3 +119,17 @@ def test_tables_have_the_same_columns_throughout(written: Path, card: str) -> No
         assert len(tables) == 4
         for table in tables:
             assert len({len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()}) == 1
+
+
+def test_where_a_sample_is_a_slice_card_and_report_say_so(
+    description: Description, card: str
+) -> None:
+    slices = Experiment(name="mvo", task="mvo", preprocessing={"slices": 1})
+    of_slices = description.model_copy(update={"experiment": slices})
+    texts = [render(of_slices, METRICS, PROVENANCE) for render in (render_card, render_report)]
+    for text in texts:
+        assert "Slices count as independent, also those of one patient: intervals are" in text
+        assert "Training slices" in text
+        assert "Training studies" not in text
+    assert "one slice at a time, 20 phases" in texts[0]
+    assert "intervals are too narrow" not in card
