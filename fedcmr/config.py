@@ -84,6 +84,8 @@ class TrainingSettings(Settings):
         return self
 
 
+UpdatePrecision: TypeAlias = Literal["fp32", "fp16", "int8"]
+
 Strategy = Literal[
     "fedavg",
     "fedprox",
@@ -142,6 +144,9 @@ class FederationSettings(Settings):
     site_wait_s: float = Field(86_400, gt=0, description="how long to wait for the quorum")
     round_deadline_s: float = Field(3600, gt=0, description="a slower site misses the round")
     late_join: bool = Field(True, description="sites that were not there for round 1 may join")
+    update_precision: UpdatePrecision = Field(
+        "fp32", description="of what sites send: fp16 halves the bytes, int8 quarters them"
+    )
     select: Literal["last", "best_validation"] = Field(
         "best_validation", description="which round's weights are released"
     )
@@ -233,6 +238,15 @@ class Experiment(Settings):
             raise ValueError("training.augment: mvo crops at random: set preprocessing.margin to 8")
         if self.training.augment == "flip_rotate" and self.task == "mvo":
             raise ValueError("training.augment: flip_rotate does not turn masks; choose mvo")
+        return self
+
+    @model_validator(mode="after")
+    def _variances_stay_positive(self) -> Self:
+        if self.federation.update_precision != "fp32" and self.model.norm == "batch":
+            raise ValueError(
+                "federation.update_precision: a rounded difference can make a variance of batch "
+                "normalisation negative; set model.norm: group, or keep fp32"
+            )
         return self
 
     @model_validator(mode="after")

@@ -2,14 +2,20 @@
 
 import logging
 from collections.abc import Callable
+from typing import Any
 
 from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, MetricRecord, RecordDict
 from flwr.clientapp import ClientApp
+from flwr.common.constant import SType
+from numpy.typing import NDArray
 
+from fedcmr.config import Experiment
 from fedcmr.data.record import SPLITS
 from fedcmr.data.store import Dataset
 from fedcmr.errors import DataError
 from fedcmr.federation import messages as wire
+from fedcmr.federation.payload import from_npy, to_npy
+from fedcmr.federation.precision import encode
 from fedcmr.survey.sums import survey
 from fedcmr.types import FloatArray
 from fedcmr_client.approval import SHORTEST_PREFIX
@@ -19,13 +25,18 @@ from fedcmr_client.session import Session, open_session
 
 log = logging.getLogger("fedcmr")
 
+Begin = Callable[[str, str, Dataset, Site], Session]
 
-def client_app(site: Site, open_dataset: Callable[[], Dataset]) -> ClientApp:
+
+def client_app(
+    site: Site, open_dataset: Callable[[], Dataset], begin: Begin = open_session
+) -> ClientApp:
     """Return the application that answers a coordinator from this site's data set.
 
     Args:
         site: policy, ledgers and stored rounds.
         open_dataset: called once for every experiment, so that a new ingest is seen.
+        begin: makes the session of an experiment.
     """
     app = ClientApp()
     sessions: dict[tuple[str, str], tuple[Session, Scorer]] = {}
@@ -35,7 +46,7 @@ def client_app(site: Site, open_dataset: Callable[[], Dataset]) -> ClientApp:
         key = (str(config[wire.EXPERIMENT]), str(config[wire.CONTRACT]))
         if key not in sessions:
             sessions.clear()
-            session = open_session(*key, open_dataset(), site)
+            session = begin(*key, open_dataset(), site)
             sessions[key] = session, Scorer(session)
         sessions[key][0].check()
         return sessions[key]
@@ -82,7 +93,7 @@ def client_app(site: Site, open_dataset: Callable[[], Dataset]) -> ClientApp:
         )
         if done.epsilon is not None:
             metrics[wire.EPSILON] = done.epsilon
-        arrays = ArrayRecord({wire.WEIGHTS: Array(done.update)})
+        arrays = _update(done.update, _weights(message), session.experiment)
         content = RecordDict({wire.ARRAYS: arrays, wire.METRICS: metrics})
         return Message(content, reply_to=message)
 
@@ -112,9 +123,20 @@ def client_app(site: Site, open_dataset: Callable[[], Dataset]) -> ClientApp:
     return app
 
 
+def _update(update: FloatArray, start: FloatArray, experiment: Experiment) -> ArrayRecord:
+    precision = experiment.federation.update_precision
+    if precision == "fp32":
+        return ArrayRecord({wire.WEIGHTS: _array(update)})
+    values, scales = encode(update, start, precision)
+    return ArrayRecord({wire.WEIGHTS: _array(values), wire.SCALES: _array(scales)})
+
+
+def _array(values: NDArray[Any]) -> Array:
+    return Array(str(values.dtype), values.shape, SType.NUMPY, to_npy(values))
+
+
 def _weights(message: Message, name: str = wire.WEIGHTS) -> FloatArray:
-    vector: FloatArray = message.content.array_records[wire.ARRAYS][name].numpy()
-    return vector
+    return from_npy(message.content.array_records[wire.ARRAYS][name].data)
 
 
 def _answer(message: Message, name: str, text: str) -> Message:

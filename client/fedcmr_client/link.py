@@ -16,6 +16,7 @@ import httpx
 from cryptography.hazmat.primitives.asymmetric import ec
 from flwr.app import Message
 from flwr.app.message import remove_content_from_message
+from flwr.app.message.arraychunk import ArrayChunk
 from flwr.common.constant import HEARTBEAT_DEFAULT_INTERVAL
 from flwr.common.serde import message_from_proto, message_to_proto, run_from_proto
 from flwr.proto.fleet_pb2 import (
@@ -29,6 +30,7 @@ from flwr.proto.node_pb2 import Node
 from flwr.proto.run_pb2 import GetRunRequest
 from flwr.supercore.heartbeat import HeartbeatSender
 from flwr.supercore.inflatable.inflatable_object import (
+    InflatableObject,
     get_all_nested_objects,
     get_object_tree,
     no_object_id_recompute,
@@ -41,7 +43,6 @@ from flwr.supercore.inflatable.inflatable_protobuf_utils import (
 from flwr.supercore.inflatable.inflatable_utils import (
     ObjectPullError,
     ObjectPushError,
-    pull_and_inflate_object_from_tree,
     push_objects,
 )
 from flwr.supercore.interceptors.http.runtime_version import RuntimeVersionHttpInterceptor
@@ -52,6 +53,11 @@ from flwr.supernode.node_auth_http_interceptor import NodeAuthHttpInterceptor
 
 from fedcmr.errors import ConfigurationError, NetworkError
 from fedcmr.federation.messages import VERSION_HEADER
+from fedcmr_client.incoming import Arrays, pull_message
+from fedcmr_client.transport import Transport
+
+WAIT_S = 5
+"""For how long the coordinator may hold a question for messages; a stop takes as long."""
 
 
 class Connection:
@@ -65,6 +71,7 @@ class Connection:
         self._client = client
         self._node = Node(node_id=node_id)
         self._server = server
+        self._arrays: Arrays = {}
 
     def receive(self) -> Message | None:
         """Return the next message with its content, or None.
@@ -78,15 +85,12 @@ class Connection:
                 return None
             announced = message_from_proto(response.messages_list[0])
             run_id, tree = announced.metadata.run_id, response.message_object_trees[0]
-            message = pull_and_inflate_object_from_tree(
-                tree,
-                make_pull_object_fn_protobuf(self._client.PullObject, self._node, run_id),
-                make_confirm_message_received_fn_protobuf(
-                    self._client.ConfirmMessageReceived, self._node, run_id
-                ),
-                return_type=Message,
+            pull = make_pull_object_fn_protobuf(self._client.PullObject, self._node, run_id)
+            confirm = make_confirm_message_received_fn_protobuf(
+                self._client.ConfirmMessageReceived, self._node, run_id
             )
-            message.metadata.__dict__["_message_id"] = tree.object_id
+            message, self._arrays = pull_message(tree, pull, self._arrays)
+            confirm(tree.object_id)
             return message
 
     def bundle_hash(self, run_id: int) -> str:
@@ -99,7 +103,7 @@ class Connection:
             request = GetRunRequest(node=self._node, run_id=run_id)
             return run_from_proto(self._client.GetRun(request).run).fab_hash
 
-    def send(self, reply: Message, seconds: float) -> None:
+    def send(self, reply: "Packed", seconds: float) -> None:
         """Push a reply.
 
         Args:
@@ -109,29 +113,49 @@ class Connection:
         Raises:
             NetworkError: the coordinator cannot be reached or has closed the run.
         """
-        with _network_errors(self._server), no_object_id_recompute():
-            reply.metadata.__dict__["_message_id"] = reply.object_id
-            objects = get_all_nested_objects(reply)
-            bare = remove_content_from_message(reply) if reply.has_content() else reply
+        with _network_errors(self._server):
             response = self._client.PushMessages(
                 PushMessagesRequest(
                     node=self._node,
-                    messages_list=[message_to_proto(bare)],
-                    message_object_trees=[get_object_tree(reply)],
+                    messages_list=[reply.envelope],
+                    message_object_trees=[reply.tree],
                     clientapp_runtime_list=[seconds],
                 )
             )
             push = make_push_object_fn_protobuf(
-                self._client.PushObject, self._node, reply.metadata.run_id, response.session_id
+                self._client.PushObject, self._node, reply.run_id, response.session_id
             )
-            push_objects(objects, push, object_ids_to_push=set(response.objects_to_push))
+            push_objects(reply.objects, push, object_ids_to_push=set(response.objects_to_push))
 
 
-def size(reply: Message) -> int:
-    """Return the bytes of a reply: envelope and all objects, before HTTP and TLS."""
-    bare = remove_content_from_message(reply) if reply.has_content() else reply
-    envelope: int = message_to_proto(bare).ByteSize()
-    return envelope + sum(len(item.deflate()) for item in get_all_nested_objects(reply).values())
+class Packed:
+    """A reply as it travels: an envelope, and objects named by their sha256.
+
+    Args:
+        reply: answer to a received message; it must not change any more.
+    """
+
+    def __init__(self, reply: Message) -> None:
+        self.run_id = reply.metadata.run_id
+        with no_object_id_recompute():
+            reply.metadata.__dict__["_message_id"] = reply.object_id
+            self.objects = get_all_nested_objects(reply)
+            self.tree = get_object_tree(reply)
+        bare = remove_content_from_message(reply) if reply.has_content() else reply
+        self.envelope = message_to_proto(bare)
+
+    @property
+    def size(self) -> int:
+        """Bytes of envelope and objects, before HTTP and TLS."""
+        envelope: int = self.envelope.ByteSize()
+        return envelope + sum(_length(item) for item in self.objects.values())
+
+
+def _length(item: InflatableObject) -> int:
+    if isinstance(item, ArrayChunk):  # a head that says how long it is, and the data
+        length = len(item.data)
+        return len(ArrayChunk(memoryview(b"")).deflate()) - 1 + len(str(length)) + length
+    return len(item.deflate())
 
 
 @contextmanager
@@ -153,9 +177,14 @@ def connect(server: str, ca: Path, key: ec.EllipticCurvePrivateKey) -> Iterator[
             interceptors=[
                 RuntimeVersionHttpInterceptor(component_name="SuperNode"),
                 NodeAuthHttpInterceptor(key, key.public_key()),
+                _Patience(),
                 version,
             ],
         )
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.load_verify_locations(cadata=certificates.decode("ascii"))
+        # Where the environment names a proxy, httpx goes through it by a transport of its own.
+        client._client._transport = Transport(context)
     except (OSError, ssl.SSLError, UnicodeDecodeError) as error:
         raise ConfigurationError(
             f"cannot read the coordinator's CA certificate: {error}",
@@ -179,6 +208,15 @@ def connect(server: str, ca: Path, key: ec.EllipticCurvePrivateKey) -> Iterator[
             # Where this does not arrive, the coordinator notices by the missing heartbeat.
             with suppress(httpx.HTTPError, RuntimeError):
                 client.DeactivateNode(DeactivateNodeRequest(node_id=node.node_id))
+
+
+class _Patience:
+    """Asks the coordinator to hold a question for messages until there is one (RFC 7240)."""
+
+    def intercept(self, context: ProtobufRequestContext, call_next: ProtobufCall) -> httpx.Response:
+        if isinstance(context.message, PullMessagesRequest):
+            context.request.headers["prefer"] = f"wait={WAIT_S}"
+        return call_next(context)
 
 
 class _VersionReader:

@@ -9,6 +9,7 @@ from flwr.app import Message
 
 from fedcmr.data.record import SPLITS
 from fedcmr.federation import messages as wire
+from fedcmr.federation.payload import from_npy
 from fedcmr.privacy.outbound import Outgoing
 
 LONGEST_NAME = 64
@@ -46,7 +47,7 @@ def outgoing(question: Message, reply: Message, size: int) -> Outgoing:
         **known,
         kind=kind_of(question),
         tensors={
-            name: array.numpy()
+            name: from_npy(array.data)
             for record in content.array_records.values()
             for name, array in record.items()
         },

@@ -39,6 +39,8 @@ class RoundStore:
         self.resume = folder / "resume.safetensors"
         self._begun = folder / "begun"
         self._update = folder / "update.safetensors"
+        self._known: str | None = None
+        """Fingerprint of the round in `update`, once it was seen."""
 
     def finished(self, fingerprint: str) -> Finished | None:
         """Return the round with this fingerprint, where it is the last one that was finished.
@@ -46,8 +48,13 @@ class RoundStore:
         Raises:
             DataError: the file is damaged.
         """
+        if self._known not in (None, fingerprint):
+            return None
         loaded = self._load()
-        return loaded[1] if loaded is not None and loaded[0]["round"] == fingerprint else None
+        if loaded is None:
+            return None
+        self._known = loaded[0]["round"]
+        return loaded[1] if self._known == fingerprint else None
 
     def last_of(self, run: str) -> FloatArray | None:
         """Return the last finished update (P,), where it belongs to the run.
@@ -87,6 +94,7 @@ class RoundStore:
             "epsilon": finished.epsilon,
         }
         save_checkpoint(self._update, {"update": torch.from_numpy(finished.update)}, state)
+        self._known = fingerprint
         self.resume.unlink(missing_ok=True)
         self._begun.unlink(missing_ok=True)
 

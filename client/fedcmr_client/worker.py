@@ -15,7 +15,7 @@ from fedcmr_client.approval import NotApproved
 from fedcmr_client.failures import GpuFailed, fault_of
 from fedcmr_client.gate import Site
 from fedcmr_client.keys import load_site_key
-from fedcmr_client.link import Connection, connect, size
+from fedcmr_client.link import Connection, Packed, connect
 from fedcmr_client.outbox import kind_of, outgoing
 
 log = logging.getLogger("fedcmr")
@@ -75,17 +75,21 @@ class Worker:
             if self._site.approvals.approved_meanwhile():
                 log.info("a run was approved: connecting anew, so that it is offered again")
                 return
+            asked = time.monotonic()
             message = connection.receive()
             if message is None:
+                if time.monotonic() - asked > LAST_PAUSE_S:
+                    continue  # the coordinator has held the question
                 self.stop.wait(pause_s)
                 pause_s = min(1.2 * pause_s, LAST_PAUSE_S)
                 continue
             pause_s = FIRST_PAUSE_S
             start = time.monotonic()
             reply, problem = self._answer(connection, message)
-            note = outgoing(message, reply, size(reply))
+            packed = Packed(reply)
+            note = outgoing(message, reply, packed.size)
             self._site.outbound.write(note)
-            connection.send(reply, time.monotonic() - start)
+            connection.send(packed, time.monotonic() - start)
             kind = "a refusal" if reply.has_error() else f"the answer to {note.kind}"
             log.info("sent %s, %.2f MB", kind, note.bytes / 1e6)
             if isinstance(problem, BudgetExhausted | GpuFailed):

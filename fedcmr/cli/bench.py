@@ -51,6 +51,42 @@ def model_command(
     _report("model", lambda: bench_model(size=size, repeats=repeats, threads=threads), out, as_json)
 
 
+@app.command("round")
+def round_command(
+    small: Annotated[int, typer.Option(min=1, help="Parameters of the small network.")] = 1_400_000,
+    large: Annotated[int, typer.Option(min=1, help="Of the large one.")] = 44_000_000,
+    rounds: Annotated[int, typer.Option(min=1, help="Timed rounds.")] = 3,
+    out: Out = None,
+    as_json: AsJson = False,
+) -> None:
+    """Time rounds without training: real processes on this machine, over TLS.
+
+    Example: fedcmr bench round --large 14000000
+    """
+    from fedcmr.bench.round import bench_round
+
+    _report("round", lambda: bench_round(small=small, large=large, rounds=rounds), out, as_json)
+
+
+@app.command("scale")
+def scale_command(
+    largest: Annotated[
+        int, typer.Option(min=14_000_001, help="Most parameters of a network.")
+    ] = 176_000_000,
+    rounds: Annotated[int, typer.Option(min=1, help="Timed rounds of each federation.")] = 2,
+    out: Out = None,
+    as_json: AsJson = False,
+) -> None:
+    """Fit how time, memory and bytes grow with sites, studies and parameters.
+
+    Example: fedcmr bench scale --largest 44000000
+    """
+    from fedcmr.bench.scale import PARAMETERS, bench_scale
+
+    sizes = sorted({size for size in PARAMETERS if size < largest} | {largest})
+    _report("scale", lambda: bench_scale(parameters=sizes, rounds=rounds), out, as_json)
+
+
 @app.command("gpu")
 def gpu_command(
     repeats: Annotated[int, typer.Option(min=1, help="Timed steps of each form.")] = 10,

@@ -5,6 +5,8 @@ ARRAYS = "arrays"
 
 WEIGHTS = "weights"
 OTHER = "other"
+SCALES = "scales"
+"""Beside WEIGHTS in a train reply where federation.update_precision is not fp32."""
 
 CONFIG = "config"
 """ConfigRecord: EXPERIMENT and CONTRACT in every message to a site; ROUND to train; to evaluate
@@ -45,9 +47,9 @@ ASK_SURVEY = "query.survey"
 TRAIN = "train"
 EVALUATE = "evaluate"
 
-PART = 2**20
-"""Bytes of one part of an array on the wire. Many sites push and pull at once: what is in flight
-must fit into the coordinator's memory beside the weights."""
+PART = 2**22
+"""Bytes of one part of an array on the wire. Every part costs some ms of CPU on both sides. Many
+sites push at once: what is in flight must fit into the coordinator's memory beside the weights."""
 
 VERSION_HEADER = "x-fedcmr-version"
 """HTTP header in which the coordinator states its version to enrolled sites."""

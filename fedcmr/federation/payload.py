@@ -1,15 +1,41 @@
 """Weights as one float32 vector: a single object on the wire, one array to sum and to check."""
 
 import hashlib
+import io
 import json
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from fedcmr.errors import DataError
 from fedcmr.types import FloatArray
+
+
+def to_npy(values: NDArray[Any]) -> bytes:
+    """Return what numpy.save writes for a vector (P,), by a single copy of the values."""
+    head = io.BytesIO()
+    np.lib.format.write_array_header_1_0(head, np.lib.format.header_data_from_array_1_0(values))
+    return b"".join((head.getvalue(), np.ascontiguousarray(values).data))
+
+
+def from_npy(content: bytes) -> FloatArray:
+    """Return the vector (P,) that `to_npy` wrote; read-only, not a copy.
+
+    Raises:
+        DataError: it is no such vector.
+    """
+    head = io.BytesIO(content)
+    try:
+        np.lib.format.read_magic(head)
+        shape, _, dtype = np.lib.format.read_array_header_1_0(head)
+        values: FloatArray = np.frombuffer(content, dtype, offset=head.tell()).reshape(shape)
+    except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
+        raise DataError("weights that cannot be read") from None
+    return values
 
 
 class Layout:

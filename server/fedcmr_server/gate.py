@@ -18,11 +18,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from fedcmr import __version__
 from fedcmr.federation.messages import VERSION_HEADER
 from fedcmr_server.door import Door
+from fedcmr_server.transfer import NODE
 
 FLEET = "/v1/fleet/"
 
 LARGEST_REQUEST = 8 * 2**20
-"""Bytes of one request; sites upload arrays in parts of 2 MiB."""
+"""Bytes of one request; sites upload arrays in parts of 4 MiB."""
 
 SMALL_REQUEST = 2**18
 """Bytes of a request that needs no place among the uploads."""
@@ -60,6 +61,7 @@ class Gate:
             await _refuse(status, scope, receive, send)
             return
         self._door.proven(tuple(scope["client"]), node)
+        scope[NODE] = node
         is_small = int(headers["content-length"]) <= SMALL_REQUEST
         async with _turn(self._uploads[node], is_small):
             try:

@@ -40,6 +40,7 @@ from fedcmr import __version__
 from fedcmr_server.disk import writing
 from fedcmr_server.objects import DiskObjectStore
 from fedcmr_server.reply import Reply, open_reply
+from fedcmr_server.waiting import Waiting
 
 log = logging.getLogger("fedcmr")
 
@@ -87,6 +88,7 @@ class FleetLink:
         self._nodes: dict[str, int] = {}
         self._connections: dict[int, int] = {}
         self._connection_numbers = count(1)
+        self._waiting = Waiting()
         self.withdrawn: dict[str, str] = {}
         """Site that may no longer connect, to the reason."""
         self._taken: set[str] = set()
@@ -173,6 +175,7 @@ class FleetLink:
         finally:
             closing.set()
             thread.join()
+            self._waiting.end()
             self._state.finish_task(task.task_id, SubStatus.COMPLETED, "")
             self.objects.clear()
 
@@ -213,7 +216,21 @@ class FleetLink:
         bare = remove_content_from_message(message)
         self._state.store_message_and_object_tree(bare, tree, session)
         self._state.store_object(message.metadata.run_id, session, message_id, message.deflate())
+        self._waiting.ring(node)
         return Sent(name, connection, message_id)
+
+    async def question(self, node: int, wait_s: float) -> None:
+        """Return when there is a message for a node that asks for one, or after some seconds."""
+
+        def is_there() -> bool:
+            with self._state.lock:
+                return any(
+                    message.metadata.dst_node_id == node and not message.metadata.delivered_at
+                    for message in self._state.message_ins_store.values()
+                )
+
+        if wait_s:
+            await self._waiting.until(node, is_there, wait_s)
 
     def answer(self, sent: Sent) -> Reply | None:
         """Return the reply when all of it is here; a site that is away has none.

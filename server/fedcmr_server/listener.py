@@ -15,7 +15,11 @@ from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI, HTTPException
-from flwr.proto.fleet_pb2 import ActivateNodeRequest, PushMessagesRequest
+from flwr.proto.fleet_pb2 import (
+    ActivateNodeRequest,
+    PullMessagesRequest,
+    PushMessagesRequest,
+)
 from flwr.supercore.error import FlowerError, http_error_translator
 from flwr.supercore.protobuf.translation import ProtobufTranslationMiddleware
 from flwr.superlink.routers.fleet.node_auth import NodeAuthMiddleware
@@ -29,6 +33,8 @@ from fedcmr.errors import ConfigurationError, NetworkError
 from fedcmr_server.door import Door
 from fedcmr_server.gate import Gate
 from fedcmr_server.link import FleetLink
+from fedcmr_server.transfer import Transfer
+from fedcmr_server.waiting import wait_of
 
 
 def fleet_app(link: FleetLink, door: Door) -> FastAPI:
@@ -44,6 +50,8 @@ def fleet_app(link: FleetLink, door: Door) -> FastAPI:
             if node is not None:
                 state.deactivate_node(node)
                 link.connected(node)
+        if isinstance(message, PullMessagesRequest):
+            await link.question(message.node.node_id, wait_of(request.headers.get("prefer", "")))
         if isinstance(message, PushMessagesRequest) and not link.accepts(message):
             raise HTTPException(409, "not the answer to an open question to this site")
         try:
@@ -59,6 +67,7 @@ def fleet_app(link: FleetLink, door: Door) -> FastAPI:
         openapi_url=None,
         middleware=[
             Middleware(Gate, states=link.states, door=door),
+            Middleware(Transfer, link=link),
             Middleware(BaseHTTPMiddleware, dispatch=http_error_translator),
             Middleware(ProtobufTranslationMiddleware),
             Middleware(NodeAuthMiddleware),

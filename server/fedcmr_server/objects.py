@@ -6,6 +6,7 @@ tests/server/test_flower_contract.py.
 """
 
 from pathlib import Path
+from typing import BinaryIO
 
 from flwr.proto.message_pb2 import ObjectTree
 from flwr.supercore.object_store.in_memory_object_store import InMemoryObjectStore
@@ -75,6 +76,14 @@ class DiskObjectStore(InMemoryObjectStore):
             if not self.store[object_id].is_available:
                 return b""
             return (self.folder / object_id).read_bytes()
+
+    def open(self, object_id: str) -> BinaryIO | None:
+        """Return the file of a content; None before it has arrived."""
+        with self.lock_store:
+            entry = self.store.get(object_id)
+            if entry is None or not entry.is_available:
+                return None
+            return (self.folder / object_id).open("rb")
 
     def delete(self, object_id: str) -> None:
         """Forget an object that nothing holds, and what only it held."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fedcmr.config import Experiment
+from fedcmr.config import Experiment, UpdatePrecision
 from fedcmr.errors import FedcmrError
 from fedcmr.evaluation.edges import Edges
 from fedcmr.evaluation.joint import JointSums, Pair
@@ -15,13 +15,15 @@ from fedcmr.evaluation.sums import EvaluationSums
 from fedcmr.federation import messages as wire
 from fedcmr.federation.cohort import Cohort
 from fedcmr.federation.payload import Layout
+from fedcmr.federation.precision import BLOCK, LEVELS, decode
 from fedcmr.settings import parse_json
+from fedcmr.types import FloatArray
 from fedcmr_server.reply import Reply
 from fedcmr_server.state import Contribution
 
 METRICS = {wire.EXAMPLES, wire.STEPS, wire.LOSS, wire.SECONDS}
 
-BLOCK = 2**22
+AT_ONCE = 2**22
 """Bytes of an update that are looked at together."""
 
 
@@ -117,7 +119,9 @@ def read_contribution(reply: Reply, cohort: Cohort, experiment: Experiment) -> C
         metrics = content.metric_records[wire.METRICS]
         if set(content) != {wire.ARRAYS, wire.METRICS} or set(metrics) != expected:
             raise Unusable("the reply holds something else than an update")
-        if set(content.array_records[wire.ARRAYS]) != {wire.WEIGHTS}:
+        is_whole = experiment.federation.update_precision == "fp32"
+        arrays = {wire.WEIGHTS} if is_whole else {wire.WEIGHTS, wire.SCALES}
+        if set(content.array_records[wire.ARRAYS]) != arrays:
             raise Unusable("the reply holds other arrays than the weights")
         contribution = Contribution.model_validate(
             {name.removeprefix("num-"): value for name, value in metrics.items()}
@@ -128,30 +132,52 @@ def read_contribution(reply: Reply, cohort: Cohort, experiment: Experiment) -> C
         return contribution
 
 
-def read_update(reply: Reply, layout: Layout) -> Iterator[bytes]:
+def read_update(
+    reply: Reply, layout: Layout, start: FloatArray, precision: UpdatePrecision
+) -> Iterator[bytes]:
     """Yield the weights of an update as little-endian float32, block by block, checked.
+
+    Args:
+        reply: to a train message.
+        layout: of the network.
+        start: weights (P,) that the site trained from.
+        precision: of the update.
 
     Raises:
         Unusable: another type or shape than the network's, or a value that is not finite.
     """
     with distrust("update"):
-        array = reply.content().array_records[wire.ARRAYS][wire.WEIGHTS]
-        file = io.BufferedReader(_Parts(reply.data(array)), BLOCK)
-        np.lib.format.read_magic(file)
-        shape, _, dtype = np.lib.format.read_array_header_1_0(file)
-        if dtype != np.dtype("<f4") or shape != (layout.size,):
-            raise Unusable(f"weights are {dtype} {shape}, expected float32 ({layout.size},)")
-        left = 4 * layout.size
-        while left:
-            block = file.read(min(BLOCK, left))
-            if not block:
-                raise Unusable("the weights have another size than the network")
-            if not np.isfinite(np.frombuffer(block, "<f4")).all():
+        blocks: Iterator[FloatArray]
+        if precision == "fp32":
+            blocks = _values(reply, wire.WEIGHTS, np.dtype("<f4"), layout.size)
+        else:
+            count = -(-layout.size // BLOCK)
+            scales = np.concatenate([*_values(reply, wire.SCALES, np.dtype("<f4"), count)])
+            kind = np.dtype(LEVELS[precision][1])
+            blocks = decode(_values(reply, wire.WEIGHTS, kind, layout.size), scales, start)
+        for block in blocks:
+            if not np.isfinite(block).all():
                 raise Unusable("weights contain a value that is not finite")
-            left -= len(block)
-            yield block
-        if file.read(1):
+            yield block.tobytes()
+
+
+def _values(reply: Reply, name: str, expected: np.dtype[Any], size: int) -> Iterator[Any]:
+    """Yield the values of one of the arrays, AT_ONCE bytes of them at a time."""
+    array = reply.content().array_records[wire.ARRAYS][name]
+    file = io.BufferedReader(_Parts(reply.data(array)), AT_ONCE)
+    np.lib.format.read_magic(file)
+    shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+    if dtype != expected or shape != (size,):
+        raise Unusable(f"{name} are {dtype} {shape}, expected {expected} ({size},)")
+    left = expected.itemsize * size
+    while left:
+        block = file.read(min(AT_ONCE, left))
+        if len(block) != min(AT_ONCE, left):
             raise Unusable("the weights have another size than the network")
+        left -= len(block)
+        yield np.frombuffer(block, expected)
+    if file.read(1):
+        raise Unusable("the weights have another size than the network")
 
 
 class _Parts(io.RawIOBase):

@@ -112,7 +112,9 @@ class Round:
     def _take(self, name: str, reply: Reply) -> None:
         try:
             contribution = read_contribution(reply, self.sites.cohorts[name], self.experiment)
-            self.spool.add(name, contribution, read_update(reply, self.layout))
+            precision = self.experiment.federation.update_precision
+            blocks = read_update(reply, self.layout, self.weights, precision)
+            self.spool.add(name, contribution, blocks)
             self._reasons.pop(name, None)
             self.set_aside.discard(name)
         except Unusable as error:

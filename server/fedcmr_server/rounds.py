@@ -43,6 +43,7 @@ class Rounds:
         admit: called often; lets newly enrolled sites connect.
         excluded: sites that neither train nor validate a round.
         pretrained: file of weights for the backbone to begin with.
+        network: to train; the experiment's where none is given.
 
     Raises:
         DataError: the checkpoint is damaged.
@@ -58,12 +59,13 @@ class Rounds:
         *,
         excluded: Collection[str] = (),
         pretrained: Path | None = None,
+        network: nn.Module | None = None,
     ) -> None:
         self.experiment = experiment
         self._folder = folder
         self._checkpoint = Checkpoint(folder / "checkpoint")
         torch.manual_seed(experiment.training.seed)
-        model = build(experiment.model, experiment.preprocessing)
+        model = network or build(experiment.model, experiment.preprocessing)
         self.pretrained, begun_with = pretrained, ""
         if pretrained is not None:
             begun_with = _pretrain(model, pretrained, experiment)

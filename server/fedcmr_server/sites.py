@@ -1,17 +1,16 @@
 """Who is there, and who has accepted the experiment over the connection that is open."""
 
-import io
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
-import numpy as np
 from flwr.app import Array, ArrayRecord, ConfigRecord, RecordDict
 from flwr.common.constant import SType
 
 from fedcmr.federation import messages as wire
 from fedcmr.federation.cohort import Cohort
+from fedcmr.federation.payload import to_npy
 from fedcmr.types import FloatArray
 from fedcmr_server.link import FleetLink, Parcel, Sent
 from fedcmr_server.replies import Unusable, read_cohort
@@ -157,15 +156,9 @@ class Sites:
     ) -> RecordDict:
         records = RecordDict({wire.CONFIG: ConfigRecord({**self._config, **config})})
         if arrays:
-            vectors = {name: _array(values) for name, values in arrays.items()}
+            vectors = {
+                name: Array(str(values.dtype), values.shape, SType.NUMPY, to_npy(values))
+                for name, values in arrays.items()
+            }
             records[wire.ARRAYS] = ArrayRecord(vectors)
         return records
-
-
-def _array(values: FloatArray) -> Array:
-    """Return what Array(values) does, by a single copy of the values."""
-    head = io.BytesIO()
-    header = np.lib.format.header_data_from_array_1_0(values)
-    np.lib.format.write_array_header_1_0(head, header)
-    data = b"".join((head.getvalue(), np.ascontiguousarray(values).data))
-    return Array(str(values.dtype), values.shape, SType.NUMPY, data)

@@ -3,11 +3,13 @@
 import inspect
 from collections.abc import Callable
 
+import httpx
 import pytest
 from flwr.supercore.heartbeat import HeartbeatSender
 from flwr.supercore.inflatable import inflatable_protobuf_utils as wire
 from flwr.supercore.inflatable.inflatable_utils import (
-    pull_and_inflate_object_from_tree,
+    inflate_object_from_contents,
+    pull_objects,
     push_objects,
 )
 from flwr.supernode.fleet_http_client import FleetHttpClient
@@ -29,9 +31,10 @@ from flwr.supernode.node_auth_http_interceptor import NodeAuthHttpInterceptor
             wire.make_confirm_message_received_fn_protobuf,
             ["confirm_message_received_protobuf", "node", "run_id"],
         ),
+        (pull_objects, ["object_ids", "pull_object_fn"]),
         (
-            pull_and_inflate_object_from_tree,
-            ["object_tree", "pull_object_fn", "confirm_object_received_fn"],
+            inflate_object_from_contents,
+            ["object_id", "object_contents", "keep_object_contents", "objects"],
         ),
         (push_objects, ["objects", "push_object_fn"]),
     ],
@@ -58,3 +61,9 @@ def test_functions_take_what_is_passed(
 )
 def test_fleet_client_has_the_calls_that_are_made(call: str) -> None:
     assert list(inspect.signature(getattr(FleetHttpClient, call)).parameters) == ["self", "request"]
+
+
+def test_the_http_client_of_the_fleet_client_can_be_given_another_transport() -> None:
+    with FleetHttpClient("https://localhost", verify=False) as client:
+        assert isinstance(client._client, httpx.Client)
+        assert isinstance(client._client._transport, httpx.BaseTransport)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from conftest import Coordinator, free_port
 from fedcmr_client.keys import load_site_key, make_site_key
-from fedcmr_client.link import Connection, connect, size
+from fedcmr_client.link import Connection, Packed, connect
 from fedcmr_server.listener import serve
 from fedcmr_server.pki import issue_server_certificate, make_authority
 from flwr.app import Array, ArrayRecord, Error, Message, RecordDict
@@ -29,7 +29,7 @@ def answer_one(connection: Connection, *, error: bool = False) -> None:
         doubled = 2 * message.content["arrays"]["weights"].numpy()
         content = RecordDict({"arrays": ArrayRecord({"weights": Array(doubled)})})
         reply = Message(content, reply_to=message)
-    connection.send(reply, 0.1)
+    connection.send(Packed(reply), 0.1)
 
 
 def weights(values: np.ndarray) -> RecordDict:
@@ -60,8 +60,8 @@ def test_the_size_of_a_reply_is_that_of_its_objects_and_its_envelope() -> None:
     asked = question("train")
     values = np.zeros(3_000_000, np.float32)
     reply = Message(weights(values), reply_to=asked)
-    assert values.nbytes < size(reply) < values.nbytes + 3000
-    assert 0 < size(Message(Error(6, "no" * 100), reply_to=asked)) - 200 < 1000
+    assert values.nbytes < Packed(reply).size < values.nbytes + 3000
+    assert 0 < Packed(Message(Error(6, "no" * 100), reply_to=asked)).size - 200 < 1000
 
 
 def test_online_follows_the_connection(coordinator: Coordinator) -> None:

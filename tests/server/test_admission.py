@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from conftest import Coordinator
 from fedcmr_client.keys import load_site_key, make_site_key
-from fedcmr_client.link import Connection, connect
+from fedcmr_client.link import Connection, Packed, connect
 from fedcmr_server import admission
 from fedcmr_server.admission import Admission
 from fedcmr_server.enrolment import enrol, revoke, today
@@ -130,7 +130,7 @@ def test_a_revoked_site_cannot_finish_its_round(
         assert link.online() == []
         reply = Message(message.content, reply_to=message)
         with pytest.raises(NetworkError, match="does not know this site's key"):
-            connection.send(reply, 0.1)
+            connection.send(Packed(reply), 0.1)
         with pytest.raises(NetworkError):
             connection.receive()
         assert link.answer(sent) is None

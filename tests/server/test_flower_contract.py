@@ -10,17 +10,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fastapi.routing import APIRoute
+from fedcmr_client.keys import make_site_key
 from fedcmr_server.door import Door
 from fedcmr_server.gate import FLEET
 from fedcmr_server.link import FleetLink
 from fedcmr_server.listener import fleet_app
-from flwr.app import Array
+from flwr.app import Array, RecordDict
 from flwr.server.superlink.linkstate import LinkState
 from flwr.server.superlink.linkstate.in_memory_linkstate import InMemoryLinkState
 from flwr.supercore.inflatable.inflatable_object import get_object_body
 from flwr.supercore.object_store.in_memory_object_store import InMemoryObjectStore, ObjectEntry
 from flwr.superlink.federation import NoOpFederationManager
 from flwr.superlink.routers.fleet.router import router
+from flwr.superlink.servicer.fleet.fleet_handlers import push_object
 
 
 def test_flower_is_the_version_that_was_read() -> None:
@@ -98,3 +100,21 @@ def test_an_array_names_its_parts_in_order() -> None:
     found = json.loads(get_object_body(array.deflate(), Array))
     assert set(found) == {"dtype", "shape", "stype", "arraychunk_ids"}
     assert len(found["arraychunk_ids"]) == len(array.slice_array()) > 1
+
+
+def test_the_handler_of_a_pushed_part_takes_what_is_passed() -> None:
+    assert list(inspect.signature(push_object).parameters) == ["request", "state"]
+
+
+def test_a_message_that_waits_has_no_time_of_delivery(tmp_path: Path) -> None:
+    link = FleetLink(tmp_path / "objects")
+    link.admit("one", make_site_key(tmp_path / "key").read_bytes())
+    with link.run():
+        state = link.states.state()
+        [node] = state.get_node_info()
+        state.activate_node(node.node_id, 60)
+        sent = link.send("one", link.keep(RecordDict()), "train", ttl_s=60)
+        metadata = state.message_ins_store[sent.message_id].metadata
+        assert not metadata.delivered_at
+        state.get_message_ins(metadata.dst_node_id, limit=1)
+        assert metadata.delivered_at

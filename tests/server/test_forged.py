@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from conftest import Coordinator
 from fedcmr_client.keys import load_site_key, make_site_key
-from fedcmr_client.link import Connection, connect
+from fedcmr_client.link import Connection, Packed, connect
 from fedcmr_server.link import Sent
 from fleet_requests import exchange, head, signed
 from flwr.app import Array, ArrayRecord, Message, RecordDict
@@ -88,17 +88,17 @@ def test_an_answer_counts_only_from_the_site_that_was_asked(scene: Scene) -> Non
     ]
     for forged in forgeries:
         with pytest.raises(NetworkError, match="HTTP 409"):
-            scene.hostile.send(forged, 0.1)
+            scene.hostile.send(Packed(forged), 0.1)
     assert answered(scene, "one") is None
-    scene.honest.send(reply(to_honest, 1.0), 0.1)
+    scene.honest.send(Packed(reply(to_honest, 1.0)), 0.1)
     assert answered(scene, "one") == 1.0
 
 
 def test_the_first_answer_counts_and_no_other(scene: Scene) -> None:
     asked = question(scene.hostile)
-    scene.hostile.send(reply(asked, 1.0), 0.1)
+    scene.hostile.send(Packed(reply(asked, 1.0)), 0.1)
     with pytest.raises(NetworkError, match="HTTP 409"):
-        scene.hostile.send(reply(asked, 2.0), 0.1)
+        scene.hostile.send(Packed(reply(asked, 2.0)), 0.1)
     assert answered(scene, "two") == 1.0
 
 
@@ -124,7 +124,7 @@ def test_an_answer_that_comes_too_late_is_refused(scene: Scene) -> None:
     asked = question(scene.honest)
     scene.coordinator.link.forget(scene.asked["one"])
     with pytest.raises(NetworkError, match="HTTP 409"):
-        scene.honest.send(reply(asked, 1.0), 0.1)
+        scene.honest.send(Packed(reply(asked, 1.0)), 0.1)
 
 
 @pytest.mark.parametrize("name", ["../server.key", "../../x", "/etc/passwd", "", ".", "a" * 64])

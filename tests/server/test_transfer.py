@@ -1,0 +1,44 @@
+"""Parts of arrays over real connections: the bytes, and whom Flower's application refuses."""
+
+import numpy as np
+import pytest
+from conftest import Coordinator
+from fedcmr_server.link import Parcel
+from fedcmr_server.transfer import PULL, PUSH
+from fleet_requests import exchange, head, signed
+from flwr.app import Array, ArrayRecord, RecordDict
+from flwr.proto.message_pb2 import PullObjectRequest, PullObjectResponse, PushObjectRequest
+from flwr.proto.node_pb2 import Node
+
+
+def posted(coordinator: Coordinator, path: str, body: bytes) -> int:
+    extra = {"content-length": str(len(body)), "content-type": "application/protobuf"}
+    return exchange(coordinator, head(path, signed(coordinator) | extra) + body)
+
+
+def test_a_response_is_what_flower_would_have_said() -> None:
+    from fedcmr_server.transfer import CONTENT, _varint
+
+    content = b"x" * 300
+    head = PullObjectResponse(object_found=True, object_available=True).SerializeToString()
+    mine = head + bytes([CONTENT, *_varint(len(content))]) + content
+    whole = PullObjectResponse(object_found=True, object_available=True, object_content=content)
+    assert mine == whole.SerializeToString()
+
+
+@pytest.mark.parametrize("path", [PULL, PUSH])
+def test_what_is_no_request_is_refused(coordinator: Coordinator, path: str) -> None:
+    with coordinator.link.run():
+        assert posted(coordinator, path, b"\xff\xff\xff") == 400
+
+
+@pytest.mark.parametrize("kind", [PullObjectRequest, PushObjectRequest])
+def test_a_request_in_the_name_of_another_site_is_refused(
+    coordinator: Coordinator, kind: type[PullObjectRequest] | type[PushObjectRequest]
+) -> None:
+    content = RecordDict({"arrays": ArrayRecord({"weights": Array(np.ones(9, np.float32))})})
+    with coordinator.link.run() as run:
+        parcel: Parcel = coordinator.link.keep(content)
+        body = kind(node=Node(node_id=1), run_id=run, object_id=parcel.tree.object_id)
+        path = PULL if kind is PullObjectRequest else PUSH
+        assert posted(coordinator, path, body.SerializeToString()) == 401
