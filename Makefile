@@ -29,6 +29,7 @@ test: lint
 drills: install
 	$(BIN)/fedcmr drill crash --seeds 20
 	$(BIN)/fedcmr drill network --cut 1 --cut 60 --cut 600
+	$(BIN)/fedcmr drill disk
 	$(BIN)/fedcmr drill poison
 	$(BIN)/fedcmr drill soak --sites 10 --rounds 50
 

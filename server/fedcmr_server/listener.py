@@ -100,7 +100,7 @@ def serve(link: FleetLink, host: str, port: int, certificate: Path, key: Path) -
         fleet_app(link, door),
         ssl_certfile=certificate,
         ssl_keyfile=key,
-        log_level="error",  # strangers must not fill the log
+        log_level="critical",  # neither strangers nor the end of a run may fill the log
         access_log=False,
         server_header=False,
         ws="none",
