@@ -64,6 +64,7 @@ def decode(
     at = 0
     for part in values:
         scale = np.repeat(scales[at // BLOCK : -(-(at + part.size) // BLOCK)], BLOCK)
-        step = part.astype(np.float32) * scale[: part.size]
-        yield start[at : at + part.size] + step
+        with np.errstate(invalid="ignore", over="ignore"):  # scales may be made up: who asks looks
+            weights = start[at : at + part.size] + part.astype(np.float32) * scale[: part.size]
+        yield weights
         at += part.size
