@@ -1,11 +1,14 @@
 """Ingest against its floor: pydicom reading and decoding the same bytes, nothing else."""
 
+import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from statistics import median
+from typing import NamedTuple
 
 import pydicom
 
@@ -14,76 +17,140 @@ from fedcmr.config import Preprocessing
 from fedcmr.dicom.quiet import quiet
 from fedcmr.errors import DataError
 from fedcmr.ingest.export import ingest_export
+from fedcmr.ingest.parallel import parallel_map
 from fedcmr.ingest.scan import list_files
 
 KEY = bytes(32)
 """Of the throwaway data sets."""
 OVER_FLOOR = 1.3
 """Times the floor that ingest may take."""
+GAIN_OF_TWO = 1.6
+"""What two processes must gain; they share memory and disk."""
+
+
+class SiteExport(NamedTuple):
+    """A folder of DICOM files, and one of masks where slices are wanted."""
+
+    dicom: Path
+    masks: Path | None = None
 
 
 def bench_ingest(
-    dicom: Path, preprocessing: Preprocessing, repeats: int, name: str = "export"
+    exports: Sequence[SiteExport], preprocessing: Preprocessing, repeats: int, name: str
 ) -> Iterator[Figure]:
     """Time both in turn, after one untimed turn that fills the disk cache.
 
     Args:
-        dicom: folder of DICOM files.
+        exports: of one site or several.
         preprocessing: what to make of a cine.
         repeats: timed turns.
-        name: of the export.
+        name: of the exports.
 
     Raises:
-        DataError: there is no image in `dicom`.
+        DataError: there is no image in them.
     """
-    paths = [dicom / path for path in list_files(dicom)]
+    paths = [export.dicom / path for export in exports for path in list_files(export.dicom)]
     floors: list[float] = []
     ingests: list[float] = []
     images = studies = 0
     for turn in range(repeats + 1):
-        images, floor = _timed(lambda: _decode(paths))
-        studies, ingest = _timed(lambda: _ingest(dicom, preprocessing))
+        images, floor = _timed(lambda _: _decode(paths), time.process_time)
+        studies, ingest = _timed(partial(_ingest, exports, preprocessing, 1), time.process_time)
         if turn:
             floors.append(floor)
             ingests.append(ingest)
     if not images:
-        raise DataError("no image that pydicom can decode", where=str(dicom))
+        raise DataError("no image that pydicom can decode", where=str(exports[0].dicom))
+    _, pixels = _timed(lambda _: _decode(paths, groups=False), time.process_time)
     megabytes = sum(path.stat().st_size for path in paths) / 1e6
     yield Figure(
         f"ingest.{name}",
-        f"ingest of one process over pydicom's reading and decoding, {name}: {len(paths)} files, "
-        f"{images} images, {megabytes:.1f} MB, {studies} studies",
+        f"{name}: ingest over pydicom's reading and decoding of the same files, one process: "
+        f"{len(paths)} files, {images} images, {megabytes:.0f} MB, {studies} studies",
         median(ingests) / median(floors),
         "x",
         at_most=OVER_FLOOR,
-        detail=f"CPU {median(ingests):.2f} s / {median(floors):.2f} s",
+        detail=f"CPU {median(ingests):.2f} s / {median(floors):.2f} s; {pixels:.2f} s without "
+        "functional groups",
     )
 
 
-def _timed(work: Callable[[], int]) -> tuple[int, float]:
-    """Return the result and the CPU time: waiting for other processes does not count."""
-    started = time.process_time()
-    result = work()
-    return result, time.process_time() - started
+def bench_cores(export: SiteExport, preprocessing: Preprocessing, repeats: int) -> Iterator[Figure]:
+    """Time ingest by one process and by two; the seconds until two have started are told apart."""
+    name, what = "ingest.cores", "ingest by one process over ingest by two, their start left out"
+    if len(os.sched_getaffinity(0)) < 2:
+        yield Figure.not_run(name, what, "one core", unit="x", at_least=GAIN_OF_TWO)
+        return
+    ones, twos, starts = [], [], []
+    for turn in range(repeats + 1):
+        times = [
+            _timed(partial(_ingest, [export], preprocessing, workers), time.perf_counter)[1]
+            for workers in (1, 2)
+        ]
+        _, start = _timed(lambda _: _start(), time.perf_counter)
+        if turn:
+            ones.append(times[0])
+            twos.append(times[1])
+            starts.append(start)
+    one, two, start = median(ones), median(twos), median(starts)
+    yield Figure(
+        name,
+        what,
+        one / (two - start),
+        "x",
+        at_least=GAIN_OF_TWO,
+        detail=f"{one:.1f} s / ({two:.1f} s - {start:.1f} s)",
+    )
 
 
-def _decode(paths: list[Path]) -> int:
+def _timed(work: Callable[[Path], int], clock: Callable[[], float]) -> tuple[int, float]:
+    """Return the result and the time; the folder that the work is given is emptied untimed."""
+    with tempfile.TemporaryDirectory() as folder:
+        started = clock()
+        result = work(Path(folder))
+        return result, clock() - started
+
+
+def _decode(paths: list[Path], *, groups: bool = True) -> int:
+    """Return the number of images; header and pixels of each were read.
+
+    pydicom reads the header of a classic image at once, but leaves the functional groups of an
+    enhanced one in their bytes until they are asked for: without `groups` they stay there.
+    """
     images = 0
     with quiet():
         for path in paths:
             with suppress(Exception):  # pydicom raises anything on what is not an image
-                images += pydicom.dcmread(path).pixel_array.size > 0
+                image = pydicom.dcmread(path)
+                images += image.pixel_array.size > 0
+                if groups and "PerFrameFunctionalGroupsSequence" in image:
+                    for frame in image.PerFrameFunctionalGroupsSequence:
+                        assert all(group.VR == "SQ" for group in frame)
     return images
 
 
-def _ingest(dicom: Path, preprocessing: Preprocessing) -> int:
-    with tempfile.TemporaryDirectory() as folder:
-        summary = ingest_export(
-            dicom=dicom,
+def _ingest(
+    exports: Sequence[SiteExport], preprocessing: Preprocessing, workers: int, folder: Path
+) -> int:
+    return sum(
+        ingest_export(
+            dicom=export.dicom,
             labels=None,
-            out=Path(folder) / "set",
+            masks=export.masks,
+            out=folder / str(number),
             preprocessing=preprocessing,
             key=KEY,
-            workers=1,
-        )
-    return summary.studies
+            workers=workers,
+        ).studies
+        for number, export in enumerate(exports)
+    )
+
+
+def _start() -> int:
+    """Return after two processes have loaded what ingest needs."""
+    with parallel_map(2) as mapped:
+        return sum(mapped(_nothing, range(8), few=0))
+
+
+def _nothing(number: int) -> int:
+    return number

@@ -1,7 +1,7 @@
 """`fedcmr bench`: what our choices gain, measured on this machine."""
 
 import json
-import tempfile
+import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from fedcmr.cli.say import say
+from fedcmr.cli.shipped import shipped_experiment
 
 if TYPE_CHECKING:
     from fedcmr.bench.figure import Figure
@@ -107,13 +108,10 @@ def gpu_command(
 
 @app.command("ingest")
 def ingest_command(
-    dicom: Annotated[
-        Path | None, typer.Argument(help="Folder of DICOM files; phantoms are made without it.")
-    ] = None,
+    dicom: Annotated[Path, typer.Argument(help="Folder of DICOM files.")],
     experiment: Annotated[
         Path | None, typer.Option(help="YAML whose preprocessing section is used.")
     ] = None,
-    patients: Annotated[int, typer.Option(min=1, help="Phantoms of each site.")] = 4,
     repeats: Annotated[int, typer.Option(min=1, help="Timed turns.")] = 3,
     out: Out = None,
     as_json: AsJson = False,
@@ -122,23 +120,43 @@ def ingest_command(
 
     Example: fedcmr bench ingest /export
     """
-    from fedcmr.bench.ingest import bench_ingest
-    from fedcmr.config import Experiment, Preprocessing
-    from fedcmr.phantom.sites import SITES
-    from fedcmr.phantom.write import write_site
+    from fedcmr.bench.ingest import SiteExport, bench_ingest
+    from fedcmr.config import Experiment
     from fedcmr.settings import load_settings
 
-    preprocessing = (
-        Preprocessing()
-        if experiment is None
-        else load_settings(experiment, Experiment).preprocessing
+    settings = load_settings(experiment or shipped_experiment("scar"), Experiment)
+    exports = [SiteExport(dicom)]
+    _report(
+        "ingest",
+        lambda: bench_ingest(exports, settings.preprocessing, repeats, "export"),
+        out,
+        as_json,
     )
-    with tempfile.TemporaryDirectory() as folder:
-        if dicom is None:
-            for name, site in SITES.items():
-                write_site(Path(folder) / name, site=site, patients=patients, seed=0)
-        export = dicom or Path(folder)
-        _report("ingest", lambda: bench_ingest(export, preprocessing, repeats), out, as_json)
+
+
+@app.command("data")
+def data_command(
+    patients: Annotated[int, typer.Option(min=1, help="Phantoms of each site.")] = 8,
+    studies: Annotated[int, typer.Option(min=1, help="Studies before the first batch.")] = 2000,
+    repeats: Annotated[int, typer.Option(min=1, help="Timed turns.")] = 3,
+    out: Out = None,
+    as_json: AsJson = False,
+) -> None:
+    """Time ingest, data in a training epoch and the first batch, and measure memory, on phantoms.
+
+    Example: fedcmr bench data --patients 2
+    """
+    from fedcmr.bench.data import bench_data
+    from fedcmr.config import Experiment
+    from fedcmr.settings import load_settings
+
+    scar, mvo = (load_settings(shipped_experiment(task), Experiment) for task in ("scar", "mvo"))
+    _report(
+        "data",
+        lambda: bench_data(scar, mvo, patients=patients, studies=studies, repeats=repeats),
+        out,
+        as_json,
+    )
 
 
 @app.command("dp")
@@ -223,4 +241,5 @@ def _show(report: "Report") -> None:
     for figure in report.figures:
         row = figure.what, figure.measured, figure.bar, figure.verdict, figure.detail
         table.add_row(*map(escape, row))
-    Console(highlight=False, soft_wrap=True).print(table)
+    width = None if sys.stdout.isatty() else 240  # a file has room
+    Console(highlight=False, soft_wrap=True, width=width).print(table)

@@ -5,10 +5,12 @@ puts a whole scan into one object, Siemens XA one time point into each.
 """
 
 from collections.abc import Iterator
+from functools import cache
 
 from fedcmr.dicom import tags
 from fedcmr.dicom.elements import Elements
 from fedcmr.dicom.frame import (
+    Component,
     FrameHeader,
     component_of,
     orientation_of,
@@ -17,6 +19,7 @@ from fedcmr.dicom.frame import (
     rr_interval,
     spacing_of,
 )
+from fedcmr.dicom.geometry import Orientation
 
 _NOTHING = Elements({})
 
@@ -29,26 +32,39 @@ def enhanced_frames(elements: Elements) -> Iterator[FrameHeader]:
     """
     shared = _shared(elements)
     heart_rate = elements.number(tags.HEART_RATE)
+
+    # a shared group is the same for every frame, and read once
+    @cache
+    def orientation(group: Elements) -> Orientation:
+        return orientation_of(group.numbers(tags.IMAGE_ORIENTATION_PATIENT))
+
+    @cache
+    def spacing(group: Elements) -> tuple[float, float]:
+        return spacing_of(group.numbers(tags.PIXEL_SPACING))
+
+    @cache
+    def component(group: Elements) -> Component:
+        words = (*group.texts(tags.FRAME_TYPE), group.text(tags.COMPLEX_IMAGE_COMPONENT))
+        return component_of(words)
+
+    rescale = cache(rescale_of)
+
     for number, own in enumerate(elements.items(tags.PER_FRAME_FUNCTIONAL_GROUPS)):
 
         def group(tag: int, own: Elements = own) -> Elements:
             return next(iter(own.items(tag) or shared.items(tag)), _NOTHING)
 
-        plane = group(tags.PLANE_ORIENTATION).numbers(tags.IMAGE_ORIENTATION_PATIENT)
         beat = group(tags.CARDIAC_SYNCHRONIZATION)
-        kind = group(tags.MR_IMAGE_FRAME_TYPE)
         time = beat.double(tags.NOMINAL_CARDIAC_TRIGGER_DELAY_TIME)
-        slope, intercept = rescale_of(group(tags.PIXEL_VALUE_TRANSFORMATION))
+        slope, intercept = rescale(group(tags.PIXEL_VALUE_TRANSFORMATION))
         yield FrameHeader(
             number=number,
-            orientation=orientation_of(plane),
+            orientation=orientation(group(tags.PLANE_ORIENTATION)),
             position=position_of(group(tags.PLANE_POSITION).numbers(tags.IMAGE_POSITION_PATIENT)),
-            spacing=spacing_of(group(tags.PIXEL_MEASURES).numbers(tags.PIXEL_SPACING)),
+            spacing=spacing(group(tags.PIXEL_MEASURES)),
             time_ms=beat.double(tags.ACTUAL_CARDIAC_TRIGGER_DELAY_TIME) if time is None else time,
             rr_ms=rr_interval(beat.double(tags.RR_INTERVAL_TIME_NOMINAL), heart_rate),
-            component=component_of(
-                (*kind.texts(tags.FRAME_TYPE), kind.text(tags.COMPLEX_IMAGE_COMPONENT))
-            ),
+            component=component(group(tags.MR_IMAGE_FRAME_TYPE)),
             echo_ms=group(tags.MR_ECHO).double(tags.EFFECTIVE_ECHO_TIME),
             slope=slope,
             intercept=intercept,

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,11 +35,14 @@ def wheelhouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def prefix(wheelhouse: Path) -> Path:
+    """What pip makes of the wheelhouse; only fedcmr itself is unpacked, the rest is borrowed."""
     prefix = wheelhouse.parent / "fedcmr"
     subprocess.run([sys.executable, "-m", "venv", prefix], check=True)
-    pip = [prefix / "bin" / "pip", "install", "--quiet", "--no-compile"]
-    offline = ["--no-index", "--find-links", wheelhouse, "fedcmr"]
-    subprocess.run([*pip, *offline], env=bare_environment(), check=True)
+    pip = [prefix / "bin" / "pip", "install", "--quiet", "--no-index", "--find-links", wheelhouse]
+    for options in (["--dry-run", "--ignore-installed"], ["--no-deps"]):
+        subprocess.run([*pip, *options, "fedcmr"], env=bare_environment(), check=True)
+    [packages] = prefix.glob("lib/python*/site-packages")
+    (packages / "borrowed.pth").write_text(f"{sysconfig.get_path('purelib')}\n", encoding="utf-8")
     return prefix
 
 
@@ -85,6 +89,11 @@ def test_a_filled_folder_is_not_mixed_with_an_older_one(wheelhouse: Path) -> Non
 def test_a_site_from_the_wheelhouse_joins_as_its_unit_starts_it(
     prefix: Path, tmp_path: Path
 ) -> None:
+    code = "import fedcmr, fedcmr_server; print(fedcmr.__file__, fedcmr_server.__file__)"
+    where = subprocess.check_output(
+        [prefix / "bin" / "python", "-c", code], text=True, cwd="/", env={}
+    )
+    assert all(Path(path).is_relative_to(prefix) for path in where.split())
     federation = Federation(tmp_path)
     site = federation.add("one")
     splits: dict[Split, int] = {"train": 4, "validation": 4, "test": 4}

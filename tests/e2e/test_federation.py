@@ -2,7 +2,9 @@
 
 import json
 from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
+from shutil import copytree
 
 import numpy as np
 import pytest
@@ -63,13 +65,28 @@ def initial(experiment: Path) -> np.ndarray:
     return Layout(state).pack(state)
 
 
-def test_one_federated_step_is_one_centralised_step_on_the_union(
-    federation: Federation, tmp_path: Path
-) -> None:
+@dataclass(frozen=True)
+class Finished:
+    """A federation after a run of one round, and what the coordinator printed."""
+
+    federation: Federation
+    experiment: Path
+    printed: str
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    federation = Federation(tmp_path_factory.mktemp("finished"))
     three_sites(federation)
     experiment = federation.write(ONE_STEP)
     with federation.clients(list(SIZES)):
-        federation.run(experiment)
+        return Finished(federation, experiment, federation.run(experiment))
+
+
+def test_one_federated_step_is_one_centralised_step_on_the_union(
+    finished: Finished, tmp_path: Path
+) -> None:
+    federation, experiment = finished.federation, finished.experiment
     released = weights(federation.release(experiment))
 
     union = tmp_path / "union"
@@ -97,6 +114,26 @@ def merge_datasets(sources: list[Path], out: Path) -> None:
     write_dataset(out, records, arrays, SMALL, phantom=True)
 
 
+def test_the_release_verifies_and_tells_who_took_part(finished: Finished, tmp_path: Path) -> None:
+    federation, experiment = finished.federation, finished.experiment
+    release = federation.release(experiment)
+    assert str(release) in finished.printed
+    call("fedcmr", "verify", release, "--key", federation.public_key)
+    provenance = json.loads((release / "provenance.json").read_text())
+    assert {site["name"]: site["examples"] for site in provenance["sites"]} == SIZES
+    assert provenance["phantom"] is True
+    metrics = json.loads((release / "metrics.json").read_text())
+    assert metrics["overall"]["n"] == 3 * SPLITS["test"]
+    status = json.loads(call("fedcmr-server", "status", "--state", federation.server, "--json"))
+    assert [run["phase"] for run in status["runs"].values()] == ["finished"]
+    assert call("fedcmr-server", "run", experiment, "--state", federation.server, code=3)
+    changed = copytree(release, tmp_path / "changed")
+    (changed / "metrics.json").write_text("{}")
+    assert "metrics.json" in call(
+        "fedcmr", "verify", changed, "--key", federation.public_key, code=1
+    )
+
+
 def test_a_site_with_another_preprocessing_is_refused_by_name(federation: Federation) -> None:
     three_sites(federation)
     folder = federation.add("other")
@@ -122,28 +159,6 @@ def test_a_site_with_another_preprocessing_is_refused_by_name(federation: Federa
     assert provenance["partial"] is True
     [record] = [site for site in provenance["sites"] if site["name"] == "other"]
     assert "preprocessing digest differs" in record["rounds_missed"][0]["reason"]
-
-
-def test_the_release_verifies_and_tells_who_took_part(federation: Federation) -> None:
-    three_sites(federation)
-    experiment = federation.write(ONE_STEP)
-    with federation.clients(list(SIZES)):
-        printed = federation.run(experiment)
-    release = federation.release(experiment)
-    assert str(release) in printed
-    call("fedcmr", "verify", release, "--key", federation.public_key)
-    provenance = json.loads((release / "provenance.json").read_text())
-    assert {site["name"]: site["examples"] for site in provenance["sites"]} == SIZES
-    assert provenance["phantom"] is True
-    metrics = json.loads((release / "metrics.json").read_text())
-    assert metrics["overall"]["n"] == 3 * SPLITS["test"]
-    status = json.loads(call("fedcmr-server", "status", "--state", federation.server, "--json"))
-    assert [run["phase"] for run in status["runs"].values()] == ["finished"]
-    assert call("fedcmr-server", "run", experiment, "--state", federation.server, code=3)
-    (release / "metrics.json").write_text("{}")
-    assert "metrics.json" in call(
-        "fedcmr", "verify", release, "--key", federation.public_key, code=1
-    )
 
 
 @pytest.mark.parametrize("fault", ["unenrolled", "wrong CA", "wrong host", "stopped"])

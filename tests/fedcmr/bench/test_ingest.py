@@ -1,10 +1,12 @@
+from dataclasses import replace
 from pathlib import Path
 
 import dicom_files
 import pytest
 from typer.testing import CliRunner
 
-from fedcmr.bench.ingest import bench_ingest
+from fedcmr.bench import ingest
+from fedcmr.bench.ingest import SiteExport, bench_cores, bench_ingest
 from fedcmr.cli.bench import app
 from fedcmr.config import Preprocessing
 from fedcmr.errors import DataError
@@ -15,7 +17,7 @@ SMALL = Preprocessing(slices=6, phases=10, spacing_mm=3.0, size=32)
 def test_both_do_the_whole_work(tmp_path: Path) -> None:
     dicom_files.write(tmp_path, dicom_files.cine() + dicom_files.scouts())
     (tmp_path / "notes.txt").write_text("no image")
-    (figure,) = bench_ingest(tmp_path, SMALL, repeats=1)
+    (figure,) = bench_ingest([SiteExport(tmp_path)], SMALL, repeats=1, name="x")
     assert "76 files, 75 images" in figure.what
     assert "1 studies" in figure.what
     assert figure.value is not None
@@ -25,7 +27,28 @@ def test_both_do_the_whole_work(tmp_path: Path) -> None:
 def test_a_folder_without_images_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("no image")
     with pytest.raises(DataError, match="no image"):
-        list(bench_ingest(tmp_path, SMALL, repeats=1))
+        list(bench_ingest([SiteExport(tmp_path)], SMALL, repeats=1, name="x"))
+
+
+def test_one_process_and_two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def measured(exports: object, preprocessing: object, workers: int, folder: object) -> int:
+        asked.append(workers)
+        return 1
+
+    clock = iter(range(100))
+    monkeypatch.setattr(ingest, "_ingest", measured)
+    monkeypatch.setattr(ingest, "_start", lambda: 8)
+    monkeypatch.setattr(ingest.time, "perf_counter", lambda: float(next(clock)) ** 2)
+    monkeypatch.setattr(ingest.os, "sched_getaffinity", lambda _: {0, 1})
+    (figure,) = bench_cores(SiteExport(tmp_path), SMALL, repeats=1)
+    assert asked == [1, 2, 1, 2]
+    # of the second turn: 7^2 - 6^2, 9^2 - 8^2, 11^2 - 10^2
+    assert figure.value == pytest.approx(13 / (17 - 21))
+    monkeypatch.setattr(ingest.os, "sched_getaffinity", lambda _: {0})
+    (figure,) = bench_cores(SiteExport(tmp_path), SMALL, repeats=1)
+    assert figure == replace(figure, value=None, detail="one core")
 
 
 def test_command_prints_the_ratio(tmp_path: Path) -> None:
@@ -34,9 +57,3 @@ def test_command_prints_the_ratio(tmp_path: Path) -> None:
     assert result.exit_code == 0
     assert "72 files" in result.stdout
     assert "<= 1.3" in result.stdout
-
-
-def test_without_a_folder_phantoms_are_made() -> None:
-    result = CliRunner().invoke(app, ["ingest", "--patients", "1", "--repeats", "1", "--json"])
-    assert result.exit_code == 0
-    assert "3 studies" in result.stdout
