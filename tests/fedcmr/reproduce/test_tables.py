@@ -14,7 +14,7 @@ from fedcmr.errors import ConfigurationError, DataError
 from fedcmr.evaluation.results import Threshold
 from fedcmr.models.registry import build
 from fedcmr.reproduce import tables
-from fedcmr.reproduce.recipe import Recipe
+from fedcmr.reproduce.recipe import TRAINING_SHARE, Recipe
 from fedcmr.reproduce.run import RESULT, RUNS, RunResult
 from fedcmr.reproduce.sheet import Sheet
 from fedcmr.reproduce.tables import Reproduction, printed
@@ -83,11 +83,20 @@ def test_ours_stand_below_the_published_rows(make_mvo: Any, tmp_path: Path) -> N
         assert float(row["auc_low"]) <= float(row["auc"]) <= float(row["auc_high"])
 
 
-def test_tables_share_the_runs_of_the_same_network(make_mvo: Any, tmp_path: Path) -> None:
-    dataset, out = make_mvo(), tmp_path / "out"
-    keys, datasets = ["R4", "R6"], {"mvo": dataset}
-    list(Reproduction(keys, datasets, out, budget=HOUR, epochs=1).run())
-    assert len(_results(out)) == 4 + 2
+def test_tables_share_runs_and_all_rows_the_budget(
+    make_mvo: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipes = []
+
+    def noted(recipe: Recipe, dataset: Dataset, out: Path) -> RunResult:
+        recipes.append(recipe)
+        return _only_built(recipe, dataset, out)
+
+    monkeypatch.setattr(tables, "run", noted)
+    list(Reproduction(["R4", "R6"], {"mvo": make_mvo()}, tmp_path, budget=HOUR).run())
+    assert len(recipes) == 4 + 3
+    assert len({recipe.digest() for recipe in recipes}) == 4 + 2
+    assert {recipe.seconds for recipe in recipes} == {TRAINING_SHARE * HOUR / 6}
 
 
 def test_rows_that_the_budget_does_not_reach_are_not_run(
