@@ -141,7 +141,7 @@ class DiskObjectStore(InMemoryObjectStore):
         """
         if self._failure is not None:
             raise DataError(
-                f"cannot keep what sites send: {self._failure.strerror}",
+                f"cannot write: {self._failure.strerror}",
                 where=str(self.folder),
                 fix="free some space and give the same command again: the run goes on",
             )

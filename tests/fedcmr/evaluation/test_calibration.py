@@ -153,3 +153,23 @@ def test_more_bins_are_not_needed(cases: Callable) -> None:
     labels, scores, _ = cases(300)
     narrow = EDGES[20] + scores * (EDGES[21] - EDGES[20]) * 0.99
     assert _fit([(labels, narrow)]) is not None
+
+
+def test_steps_that_overshoot_are_halved_and_questions_end() -> None:
+    asked = []
+
+    def ask(intercept: float, slope: float) -> CalibrationSums:
+        asked.append((intercept, slope))
+        sums = calibration_sums([0, 1, 0, 1], [0.2, 0.4, 0.6, 0.9], 0.0, 0.0)
+        worse = {"intercept": intercept, "slope": slope, "loss": sums.loss + len(asked) - 1}
+        return sums.model_copy(update=worse)
+
+    assert fit(ask) is None
+    assert len(asked) == MOST_STEPS
+    steps = np.array(asked)
+    assert steps[2:] == pytest.approx(steps[1:-1] / 2)
+
+
+def test_scores_that_are_next_to_alike_have_no_slope() -> None:
+    labels, scores = np.array([0, 1, 0, 1]), np.array([0.5, 0.5, 0.5 + 1e-8, 0.5 + 1e-8])
+    assert _fit([(labels, scores)]) is None

@@ -78,6 +78,14 @@ def test_without_a_variance_the_interval_stays_wide(
     assert interval.high - interval.low > 1 - 0.025 ** (1 / 20)
 
 
+def test_without_a_variance_only_pairs_of_the_smaller_class_count(
+    histogram: Callable[..., StratumSums],
+) -> None:
+    few = auc_interval(histogram([0] * 200 + [1] * 5, [0.1] * 200 + [0.9] * 5))
+    # Five and a half of six, on the logit scale (Haldane 1956).
+    assert few.low == pytest.approx(expit(math.log(11) - 1.959964 * (1 / 5.5 + 2) ** 0.5), abs=1e-6)
+
+
 @pytest.mark.parametrize(
     ("n", "prevalence", "shift"), [(100, 0.3, 1.0), (400, 0.1, 1.0), (200, 0.5, 2.0)]
 )

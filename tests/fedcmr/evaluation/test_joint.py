@@ -58,10 +58,26 @@ def test_edges_for_a_comparison_lie_where_the_classes_overlap(
 def test_more_bins_than_a_comparison_has_are_taken_together() -> None:
     sums = collect_joint([0, 1], [0.1, 0.9], [0.2, 0.8], edges=(equal_edges(512), EDGES))
     assert sums.edges == (equal_edges(256), EDGES)
+    edges = (equal_edges(512), equal_edges(256))
+    again = collect_joint([0, 1], [0.1, 0.9], [0.2, 0.8], edges=edges, most_bins=4096)
+    assert again.edges == (equal_edges(256), equal_edges(256))
+
+
+def test_bins_that_are_one_too_many_are_taken_together() -> None:
+    eight, nine = equal_edges(8), (0.3, *equal_edges(8))
+    for asked in (eight, tuple(sorted(nine))):
+        edges = (asked, asked)
+        found = collect_joint([0, 1], [0.1, 0.9], [0.2, 0.8], edges=edges, most_bins=8)
+        assert found.edges == (eight, eight)
 
 
 def _of(name: str, **parts: object) -> Callable[[dict], None]:
     return lambda data: data[name].update(parts)
+
+
+def _too_much(data: dict) -> None:
+    scores = data["negative"]["scores"][1]
+    scores[next(index for index, score in enumerate(scores) if score > 0)] += 0.5
 
 
 def _move(data: dict) -> None:
@@ -84,6 +100,7 @@ def _move(data: dict) -> None:
         (lambda data: data.update(edges=[[0.5, 0.2], [0.5]]), "rise"),
         (lambda data: data.update(edges=[[0.5]]), "edges"),
         (_move, "does not fit its bin"),
+        (_too_much, "does not fit its bin"),
         (_of("positive", scores=[[0.0] * 65, [0.0] * 32]), "does not fit its bin"),
     ],
 )

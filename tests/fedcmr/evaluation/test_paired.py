@@ -128,3 +128,12 @@ def test_equal_scores_in_a_bin_are_ties() -> None:
         counts, sums = (np.array([m, 0.0]), np.array([n, 0.0])), (np.array([m / 4, 0.0]),) * 2
         part = ahead(counts, (sums[0], np.array([n / 4, 0.0])), (0.5,))
         assert part == pytest.approx([0.5, 0.5])
+
+
+def test_the_interval_of_equal_differences_is_that_of_matched_proportions() -> None:
+    labels = np.repeat([0, 1], 8)
+    joint = collect_joint(labels, 0.1 + 0.8 * labels, [0.5] * 16, edges=(EDGES, EDGES))
+    found = paired_delong(joint, "flat").difference
+    # Agresti and Min 2005 with 4 and 0 discordant of 8, a half added to each: 4.5 and 0.5 of 10.
+    half = 1.959964 * (5 - 4 * 0.4) ** 0.5 / 10
+    assert (found.low, found.high) == pytest.approx((0.4 - half, 0.4 + half), abs=1e-6)

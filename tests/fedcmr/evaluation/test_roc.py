@@ -94,3 +94,14 @@ def test_a_second_pass_brings_the_bound_down(seed: int) -> None:
 
 def test_nothing_to_refine_without_a_class() -> None:
     assert refined_edges(collect([1, 1], [0.5, 0.5], [level()] * 2, edges=EDGES)) is None
+
+
+@pytest.mark.parametrize(("n_positive", "n_negative", "refined"), [(5, 10, False), (6, 6, True)])
+def test_a_second_pass_is_made_above_the_widest_bound(
+    n_positive: int, n_negative: int, refined: bool
+) -> None:
+    # One pair in one bin: bounds of 1 / 100 and 1 / 72.
+    labels = [1] * n_positive + [0] * n_negative
+    scores = [0.5] + [0.9] * (n_positive - 1) + [0.5] + [0.1] * (n_negative - 1)
+    first = collect(labels, scores, [level()] * len(labels), edges=EDGES)
+    assert (refined_edges(first) is not None) == refined

@@ -44,6 +44,15 @@ def test_sensitivity_of_nine_in_ten_is_enough() -> None:
     assert 0.7 < _choose(labels, scores, "sensitivity_90").value <= 0.8
 
 
+def test_of_equally_specific_edges_the_most_sensitive_ones_count() -> None:
+    chosen = _choose([0] * 9 + [1] * 20, [0.1] * 9 + [0.3] + [0.8] * 19, "sensitivity_90")
+    assert 0.1 < chosen.value <= 0.3
+
+
+def test_of_two_nearest_edges_the_lower_one_is_taken() -> None:
+    assert _choose([], [], "youden", (0.25, 0.75)).value == 0.25
+
+
 @pytest.mark.parametrize("labels", [[], [1, 1], [0]])
 def test_without_two_classes_the_rule_says_so(labels: list[int]) -> None:
     chosen = _choose(labels, [0.9] * len(labels), "youden")
