@@ -11,7 +11,7 @@ from fedcmr.bench.figure import Figure
 from fedcmr.bench.report import Machine, Report
 from fedcmr.errors import DataError
 
-COMMANDS = ("bench model", "bench gpu", "bench dp", "bench data")
+COMMANDS = ("bench round", "bench model", "bench gpu", "bench dp", "bench data", "bench scale")
 """What `fedcmr bench all` runs, 30 minutes on two cores at most."""
 LIMIT_S = 900
 """Of one bench: one that hangs must not keep the others from being told."""
