@@ -31,7 +31,7 @@ MOST_PERCENT = 3.0
 """Of an epoch's CPU time that may go into data."""
 FIRST_BATCH_S = 1.0
 ENHANCED = ("siemens", "philips")
-EPOCH_STUDIES = 4
+EPOCH_STUDIES = 2
 
 
 def bench_data(
