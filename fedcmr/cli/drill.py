@@ -173,8 +173,8 @@ def soak_command(
 ) -> None:
     """Run many sites for many rounds; memory, handles, threads, processes and disk must be flat.
 
-    Ends with 1 where the 95 % interval of a slope over the second half of the rounds reaches beyond
-    100 kB of memory a round, or 2 kB of disk a round and site besides the ledgers.
+    Ends with 1 where, over the second half of the rounds, memory grows by more than 100 kB a round,
+    or disk by more than 2 kB a round and site besides the ledgers, and that is no chance (95 %).
 
     Example: fedcmr drill soak --sites 10 --rounds 50
     """

@@ -41,6 +41,10 @@ class Slope:
         found = theilslopes(values[len(values) // 2 :], alpha=0.95)
         return cls(float(found.slope), float(found.low_slope), float(found.high_slope))
 
+    def is_beyond(self, largest: float) -> bool:
+        """Whether there is more growth than allowed, and more than chance makes."""
+        return self.value > largest and self.low > 0
+
     def __str__(self) -> str:
         return f"{self.value:.1f} ({self.low:.1f} to {self.high:.1f})"
 
@@ -64,10 +68,10 @@ class Held:
 
     @property
     def is_flat(self) -> bool:
-        """Whether it holds as much at the end as before, as far as the rounds can tell."""
+        """Whether it holds as much at the end as before."""
         counts = (self.handles, self.threads, self.children)
         half = len(self.handles) // 2
-        return self.slope_kb.high <= LARGEST_SLOPE_KB and all(
+        return not self.slope_kb.is_beyond(LARGEST_SLOPE_KB) and all(
             np.median(count[half:]) - np.median(count[:half]) <= MORE_HANDLES for count in counts
         )
 
@@ -86,7 +90,7 @@ class Soak:
         """Return what was not flat."""
         found = [held.process for held in self.held if not held.is_flat]
         sites = len(self.held) - 1
-        if Slope.of(self.disk_kb).high > LARGEST_DISK_SLOPE_KB * sites:
+        if Slope.of(self.disk_kb).is_beyond(LARGEST_DISK_SLOPE_KB * sites):
             found.append("disk")
         return found
 
