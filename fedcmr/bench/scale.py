@@ -17,9 +17,12 @@ import psutil
 
 from fedcmr.bench.figure import Figure
 from fedcmr.bench.fleet import TINY, Rounds, run_rounds
-from fedcmr.config import Preprocessing
+from fedcmr.config import EvaluationSettings, Preprocessing
 from fedcmr.data.record import StudyRecord
 from fedcmr.data.store import finish_dataset, open_dataset
+from fedcmr.evaluation.edges import standard_edges
+from fedcmr.evaluation.strata import levels
+from fedcmr.evaluation.sums import collect
 from fedcmr.types import Split
 
 MOST = 1.1
@@ -56,14 +59,16 @@ def bench_scale(
     Args:
         sites: sizes of federations of a tiny network, a process for each site.
         studies: sizes of an index of phantoms; there are no images.
-        parameters: of the network of a federation of two sites.
+        parameters: of the network of a federation of two sites; an axis without sizes is not run.
         rounds: timed, in each federation.
     """
     many = [_fleet(TINY_MODEL, size, rounds) for size in sites]
-    yield from _exponents("sites", sites, _of_rounds(many))
+    if many:
+        yield from _exponents("sites", sites, _of_rounds(many))
     yield from _exponents("studies", studies, _of_indices(studies))
     large = [_fleet(size, 2, rounds) for size in parameters]
-    yield from _exponents("parameters", parameters, _of_rounds(large))
+    if large:
+        yield from _exponents("parameters", parameters, _of_rounds(large))
 
 
 def _fleet(parameters: int, sites: int, rounds: int) -> Rounds:
@@ -82,15 +87,12 @@ def _of_rounds(runs: Sequence[Rounds]) -> dict[str, list[float]]:
 def _of_indices(studies: Sequence[int]) -> dict[str, list[float]]:
     with get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
         found = pool.map(_index, studies, chunksize=1)
-    names = "CPU to open the index, s", "memory of a site, MB", "bytes of its survey, MB"
+    names = "CPU to open the index, s", "memory of a site, MB", "bytes of its evaluation, MB"
     return {name: [row[i] for row in found] for i, name in enumerate(names)}
 
 
 def _index(studies: int) -> tuple[float, float, float]:
-    """Return CPU seconds to open an index of phantoms, MB of the process, MB of its survey."""
-    from fedcmr.survey.sums import survey
-    from fedcmr.tasks.registry import task
-
+    """Return CPU seconds to open an index of phantoms, MB of the process, MB of its sums."""
     with tempfile.TemporaryDirectory() as folder:
         records = [_record(number) for number in range(studies)]
         checksums = {record.study: "0" * 64 for record in records}
@@ -101,7 +103,12 @@ def _index(studies: int) -> tuple[float, float, float]:
         before = time.process_time()
         dataset = open_dataset(path)
         spent = time.process_time() - before
-        told = survey(dataset, task("scar")).to_json()
+        told = collect(
+            [record.scar or 0 for record in dataset.records],
+            np.random.default_rng(0).random(studies).tolist(),
+            [levels(record) for record in dataset.records],
+            edges=standard_edges(EvaluationSettings()),
+        ).to_json()
         return spent, psutil.Process().memory_info().rss / 1e6, len(told) / 1e6
 
 
