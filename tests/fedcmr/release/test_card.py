@@ -45,7 +45,7 @@ def test_what_was_not_run_is_said(description: Description) -> None:
     bare = METRICS.model_copy(update={"comparisons": (), "membership": None, "external": ()})
     text = render_card(description, bare, PROVENANCE.model_copy(update={"privacy": None}))
     assert "single-site models: not run" in text
-    assert "Membership inference: not run" in text
+    assert "Membership inference by the loss: not run" in text
     assert "not differentially private" in text
     assert re.search(rf"\| 33 \| .* \| {NOT_PROVIDED} \|", text)
 
