@@ -31,7 +31,7 @@ MOST_PERCENT = 3.0
 """Of an epoch's CPU time that may go into data."""
 FIRST_BATCH_S = 1.0
 ENHANCED = ("siemens", "philips")
-EPOCH_STUDIES = 2
+EPOCH_STUDIES = 1
 
 
 def bench_data(
@@ -59,7 +59,7 @@ def bench_data(
         yield from bench_epoch(scar, _dataset(folder / "scar", masked[0], scar), EPOCH_STUDIES)
         yield from bench_epoch(mvo, _dataset(folder / "mvo", masked[0], mvo), EPOCH_STUDIES)
     yield from bench_first_batch(scar, studies, repeats)
-    yield from bench_memory((4, 24), (30, 300))
+    yield from bench_memory((4, 24), (100, 400))
 
 
 def _export(folder: Path, site: SiteProfile, patients: int) -> SiteExport:
