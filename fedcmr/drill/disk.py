@@ -11,8 +11,8 @@ from fedcmr.drill.federation import SERVER
 from fedcmr.drill.process import Process, until
 from fedcmr.release.layout import WEIGHTS
 
-LIMIT_BYTES = 300_000
-"""A log goes on, a file with weights does not: they are longer."""
+LIMIT_BYTES = 1_000_000
+"""Logs and ledgers go on, a file or a part of weights does not: they are longer."""
 LINES = {
     SERVER: "error: cannot write: File too large",
     "b": "refused train: cannot write: File too large",
