@@ -67,7 +67,7 @@ def _run(drill: CrashDrill, victim: str, clients: dict[str, Process], expected: 
         server.says("listening on")
         filled = server if victim == SERVER else clients[victim]
         psutil.Process(filled.pid).rlimit(psutil.RLIMIT_FSIZE, (LIMIT_BYTES, LIMIT_BYTES))
-        filled.says("cannot write")
+        filled.says(LINES[victim])
         if victim == SERVER:
             until(lambda: server.code() is not None, "the coordinator ends")
             server = federation.serve(experiment)
@@ -77,7 +77,7 @@ def _run(drill: CrashDrill, victim: str, clients: dict[str, Process], expected: 
         until(lambda: server.code() is not None, "the run ends")
     finally:
         server.stop()
-    said = next(line for line in filled.output().splitlines() if "cannot write" in line)
+    said = next(line for line in filled.output().splitlines() if LINES[victim] in line)
     release = federation.release(experiment) / WEIGHTS
     return DiskFull(
         victim=victim,
