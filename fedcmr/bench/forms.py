@@ -3,6 +3,7 @@
 Own processes keep TensorFlow's threads and our allocator settings out of the other forms.
 """
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -19,7 +20,7 @@ from fedcmr.config import Preprocessing
 from fedcmr.models.layers.factorised import Layout
 from fedcmr.models.st_ran import StRan
 from fedcmr.network import ModelSettings
-from fedcmr.training.memory import held_memory
+from fedcmr.training.memory import LARGE_PAGES, held_memory
 
 Form: TypeAlias = Literal["ours", "naive", "keras", "default allocator"]
 Pass: TypeAlias = Literal["forward", "step"]
@@ -62,6 +63,8 @@ def form_process(
 def _answer(
     asked: Connection, form: Form, layout: Layout, size: int, studies: int, threads: int
 ) -> None:
+    if form != "ours":
+        os.environ[LARGE_PAGES] = "0"
     torch.set_num_threads(threads)
     preprocessing = Preprocessing(size=size)
     cine = torch.rand(studies, preprocessing.slices, preprocessing.phases, size, size)

@@ -18,15 +18,18 @@ MAPPED, TRIM_AT = 65536, 128 * 1024
 GROW_BY = 2**26
 """Bytes that the heap grows by at once."""
 
+LARGE_PAGES = "THP_MEM_ALLOC_ENABLE"
+"""Word of the environment by which PyTorch asks for them, for blocks of 2 MiB and more."""
+# It looks there once, at the first tensor: a network is made before anything trains.
+os.environ.setdefault(LARGE_PAGES, "1")
+
 
 @contextmanager
 def held_memory() -> Iterator[None]:
     """Hold freed memory within the block, give all of it back after it.
 
-    Other C libraries than glibc are left alone. Large pages are asked for from the first block on:
-    PyTorch looks at that word once.
+    Other C libraries than glibc are left alone.
     """
-    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     libc = ctypes.CDLL(None)
     if not hasattr(libc, "mallopt"):
         yield
