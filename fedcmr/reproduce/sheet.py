@@ -12,6 +12,10 @@ from fedcmr.reproduce.published import Published, Row
 NOT_RUN = "not run"
 HEADINGS = {"false_positive": 'False negative (printed "False positive")'}
 """Of columns that count something else than their heading says: see the findings."""
+OF_SLICES = (
+    "ours: a case is a slice, and those of one patient count as independent: intervals are too "
+    "narrow, p values too small"
+)
 
 
 @dataclass(frozen=True)
@@ -107,6 +111,7 @@ def compared_sheet(
             "threshold by Youden on the validation split; p against the first row: DeLong's "
             "paired test for the AUC, McNemar's exact one for sensitivity; Trained: parameters of "
             "the network that was trained",
+            *([OF_SLICES] if table.task == "mvo" else []),
             *(f"ours is reduced: {line}" for line in reduced),
             *_missing(table, ours),
             *findings(found),

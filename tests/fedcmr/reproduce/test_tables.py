@@ -67,6 +67,7 @@ def _begun(out: Path) -> list[Path]:
 def test_ours_stand_below_the_published_rows(make_mvo: Any, tmp_path: Path) -> None:
     sheet = _run(make_mvo(), tmp_path / "out", epochs=1)
     assert sheet.stamp.startswith("PHANTOM")
+    assert any("those of one patient count as independent" in note for note in sheet.notes)
     assert [line[:3] for line in sheet.lines[:2]] == [
         ("0.01", "published", "130 (44)"),
         ("0.01", "ours", "4 (2)"),
@@ -135,6 +136,7 @@ def test_strata_are_positive_cases_by_aetiology(
     assert sheet.lines[1][3:8] == ("2 (2)", "0.500 (0.095 to 0.905)", "1", "1", "-")
     assert sheet.lines[17][3:8] == ("1 (1)", "1.000 (0.207 to 1.000)", "1", "0", "-")
     assert sheet.lines[3][7] == "1.000"
+    assert not any("count as independent" in note for note in sheet.notes)
     assert sheet.stamp == ""
 
 
