@@ -12,6 +12,8 @@ SMALL, LARGE = 1_400_000, 44_000_000
 BARS = {SMALL: 1.5, LARGE: 4.0}
 """Seconds of a round, three sites."""
 SITES, MANY = 3, 16
+FLAT = 1.15
+"""Memory of many sites over that of few, with what `scale.NOISE` allows a constant."""
 IDLE_S = 20.0
 RIVALS = {"flwr": "stock Flower, a round without training", "nvflare": "NVFlare's simulator"}
 
@@ -39,13 +41,21 @@ def bench_round(*, small: int = SMALL, large: int = LARGE, rounds: int = 3) -> I
     yield _memory("round.memory", slow, "3 sites, a process each")
     many = _run(large, MANY, 1, is_one_process=True)
     yield _memory("round.memory.many", many, f"{MANY} sites, threads of one process")
+    yield Figure(
+        "round.memory.growth",
+        f"that peak with {MANY} sites over that with {SITES}",
+        many.memory / slow.memory,
+        "x",
+        at_most=FLAT,
+        detail=f"{many.memory / 1e6:.0f} MB / {slow.memory / 1e6:.0f} MB",
+    )
     for precision in ("fp16", "int8"):
         short = _run(small, SITES, rounds, precision=precision)
         yield _seconds(f"round.small.{precision}", short, None, f", updates in {precision}")
     for name, what in RIVALS.items():
         is_there = find_spec(name) is not None
         why = "no comparison is written" if is_there else f"{name} is not installed"
-        yield Figure.not_run(f"round.{name}", what, f"not run: {why}", unit="s")
+        yield Figure.not_run(f"round.{name}", what, why, unit="s")
 
 
 def _run(

@@ -36,14 +36,14 @@ TINY_MODEL = 10_000
 
 
 def exponent(sizes: Sequence[float], costs: Sequence[float]) -> float:
-    """Return e of cost = a + b n^e; sizes rise."""
+    """Return e of cost = a + b n^e, nan where it grows at one size only; sizes rise."""
     n = np.asarray(sizes[1:], float) - sizes[0]
     y = np.asarray(costs[1:], float) - costs[0]
     if y.max() <= NOISE * costs[0]:
         return 0.0
     grown = y > 0
-    if grown.sum() < 2:
-        return 0.0
+    if grown.sum() < 2:  # no line through one point, and no bar is met by it
+        return float("nan")
     return float(np.polyfit(np.log(n[grown]), np.log(y[grown]), 1)[0])
 
 

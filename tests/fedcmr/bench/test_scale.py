@@ -1,6 +1,8 @@
+from math import isnan
+
 import pytest
 
-from fedcmr.bench.scale import _index, exponent
+from fedcmr.bench.scale import _exponents, _index, exponent
 
 SIZES = (2, 4, 8, 16, 32, 64)
 
@@ -21,6 +23,12 @@ def test_a_square_is_above_the_bar() -> None:
 
 def test_noise_on_a_constant_does_not_grow() -> None:
     assert exponent(SIZES, [100, 101, 99, 108, 98, 103]) == 0
+
+
+def test_a_cost_that_grows_at_the_last_size_only_is_not_called_constant() -> None:
+    assert isnan(exponent((100, 1_000, 10_000), [100, 99, 900]))
+    [figure] = _exponents("studies", (100, 1_000, 10_000), {"memory": [100, 99, 900]})
+    assert figure.verdict == "not met"
 
 
 def test_what_a_site_tells_does_not_grow_with_its_studies() -> None:
