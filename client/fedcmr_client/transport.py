@@ -6,10 +6,14 @@ second of CPU. Here a body is read into one buffer.
 
 import select
 import ssl
+from collections.abc import Iterator
 from http.client import HTTPException, HTTPSConnection
 from queue import Empty, LifoQueue
 
 import httpx
+
+PIECE = 2**17
+"""Bytes that have the whole time-out to leave: a slow line must not fail by the size of a body."""
 
 
 class Transport(httpx.BaseTransport):
@@ -30,7 +34,7 @@ class Transport(httpx.BaseTransport):
             connection.request(
                 request.method,
                 request.url.raw_path.decode("ascii"),
-                request.read(),
+                _pieces(request.read()),
                 dict(request.headers),
             )
             response = connection.getresponse()
@@ -70,3 +74,8 @@ class Transport(httpx.BaseTransport):
             return self._idle.get_nowait()
         except Empty:
             return None
+
+
+def _pieces(body: bytes) -> Iterator[memoryview]:
+    view = memoryview(body)
+    return (view[start : start + PIECE] for start in range(0, len(view), PIECE))

@@ -97,6 +97,7 @@ class FleetLink:
     def connected(self, node: int) -> None:
         """Note that a site has connected, perhaps again after a crash."""
         self._connections[node] = next(self._connection_numbers)
+        self._waiting.ring(node)  # what the connection before still asks is nobody's question
 
     def connection(self, name: str) -> int:
         """Return the number of a site's connection, 0 before the first; no two are the same."""
@@ -128,11 +129,16 @@ class FleetLink:
             return
         log.warning("%s may no longer connect: %s", name, reason)
         del self._names[node]
+        self._waiting.ring(node)
         with self._state.lock:
             # Flower's own delete_node() fails for a site that never connected, and would not let
             # its key in again.
             self._state.deactivate_node(node)
             del self._state.node_public_key_to_node_id[self._state.nodes[node].public_key]
+
+    def is_enrolled(self, node: int) -> bool:
+        """Tell whether a node may connect, now: its request may have been under way for long."""
+        return node in self._names
 
     def enrolled(self) -> list[str]:
         """Return the names of the sites that may connect, sorted."""
@@ -219,8 +225,14 @@ class FleetLink:
         self._waiting.ring(node)
         return Sent(name, connection, message_id)
 
-    async def question(self, node: int, wait_s: float) -> None:
-        """Return when there is a message for a node that asks for one, or after some seconds."""
+    async def question(self, node: int, wait_s: float) -> bool:
+        """Return when there is a message for a node that asks for one, or after some seconds.
+
+        Returns:
+            Whether the answer still reaches the node: it has not connected anew meanwhile, and was
+            not withdrawn. A message counts as delivered as soon as it is handed out.
+        """
+        connection = self._connections.get(node)
 
         def is_there() -> bool:
             with self._state.lock:
@@ -231,6 +243,7 @@ class FleetLink:
 
         if wait_s:
             await self._waiting.until(node, is_there, wait_s)
+        return self.is_enrolled(node) and self._connections.get(node) == connection
 
     def answer(self, sent: Sent) -> Reply | None:
         """Return the reply when all of it is here; a site that is away has none.

@@ -51,7 +51,9 @@ def fleet_app(link: FleetLink, door: Door) -> FastAPI:
                 state.deactivate_node(node)
                 link.connected(node)
         if isinstance(message, PullMessagesRequest):
-            await link.question(message.node.node_id, wait_of(request.headers.get("prefer", "")))
+            wait_s = wait_of(request.headers.get("prefer", ""))
+            if not await link.question(message.node.node_id, wait_s):
+                raise HTTPException(409, "the site has connected anew, or was withdrawn")
         if isinstance(message, PushMessagesRequest) and not link.accepts(message):
             raise HTTPException(409, "not the answer to an open question to this site")
         try:

@@ -46,7 +46,9 @@ class Transfer:
             return
         message = await receive()
         answer = self._pulled if scope["path"] == PULL else self._pushed
-        if not await answer(message["body"], scope[NODE], send):
+        # The body may have taken long, and the site may have been withdrawn meanwhile.
+        known = self._link.is_enrolled(scope[NODE])
+        if not known or not await answer(message["body"], scope[NODE], send):
             await self._app(scope, _again(message, receive), send)
 
     async def _pulled(self, body: bytes, node: int, send: Send) -> bool:
