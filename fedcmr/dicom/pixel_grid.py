@@ -3,9 +3,14 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fedcmr.dicom.geometry import Vector
 from fedcmr.types import DoubleArray
+
+TIE = 1e-3
+"""Of a pixel: positions and directions are written with rounding errors, which must not decide
+between two pixels that a point lies halfway between."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,14 @@ class PixelGrid:
         both = np.stack([away @ np.array(self.column), away @ np.array(self.row)], axis=-1)
         indices: DoubleArray = both / np.array(self.spacing)
         return indices
+
+    def nearest(self, points: DoubleArray) -> NDArray[np.int64]:
+        """Return row and column, (..., 2), of the pixel nearest to points (..., 3), maybe outside.
+
+        Of two pixels as near it is always the earlier one: of a grid that lies half a pixel beside
+        this one no row is taken twice and none is left out.
+        """
+        return np.ceil(self.indices(points) - (0.5 + TIE)).astype(np.int64)
 
     def covers(self, other: "PixelGrid") -> bool:
         """Tell whether both have the same pixels, in whatever order, up to half of one."""

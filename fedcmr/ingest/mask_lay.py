@@ -78,14 +78,14 @@ def onto(crop: PixelGrid, mask: MaskSlice) -> tuple[NDArray[np.uint8], set[str]]
     lies in the crop is never lost: it is kept as the one pixel nearest to its middle. Infarct and
     myocardium serve no target; where all of one is lost, a flag says so.
     """
-    rows, columns = np.moveaxis(np.rint(mask.grid.indices(crop.points())).astype(np.int64), -1, 0)
+    rows, columns = np.moveaxis(mask.grid.nearest(crop.points()), -1, 0)
     high, wide = mask.labels.shape
     inside = (rows >= 0) & (rows < high) & (columns >= 0) & (columns < wide)
     labels = np.where(
         inside, mask.labels[rows.clip(0, high - 1), columns.clip(0, wide - 1)], 0
     ).astype(np.uint8)
     lesion = mask.grid.points()[mask.labels == MaskLabel.MVO]
-    places = np.rint(crop.indices(lesion)).astype(np.int64)
+    places = crop.nearest(lesion)
     within = ((places >= 0) & (places < np.array(crop.shape))).all(axis=1)
     flags = set() if within.all() else {"mvo_off_crop"}
     if within.any() and not (labels == MaskLabel.MVO).any():

@@ -22,7 +22,7 @@ from fedcmr.ingest.mask_lay import LaidMask, lay_mask
 from fedcmr.ingest.prepare import Preparation, prepare
 from fedcmr.ingest.study import CineStudy, Exclusion, read_cine
 
-VERSION = 1
+VERSION = 2
 """Of the arrays made from given files and settings; a change of the code that changes them
 raises it, so that an interrupted ingest is not finished with other arrays."""
 

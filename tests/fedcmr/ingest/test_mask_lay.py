@@ -53,6 +53,14 @@ def test_a_label_that_falls_between_pixels_is_not_lost_in_silence(label: int) ->
     assert flags == set()
 
 
+@pytest.mark.parametrize("jitter", [-2e-4, 0.0, 2e-4])
+def test_half_a_pixel_beside_no_row_is_taken_twice(jitter: float) -> None:
+    labels = np.random.default_rng(0).integers(0, 4, (12, 12)).astype(np.uint8)
+    crop = grid(8, 1.5, left=2.25 + jitter, top=3.75 - jitter)
+    found, _ = onto(crop, MaskSlice(grid(12, 1.5), labels))
+    np.testing.assert_array_equal(found, labels[2:10, 1:9])
+
+
 def test_beyond_the_mask_is_background() -> None:
     found, _ = onto(
         grid(8, 1.0, left=-2, top=-2), MaskSlice(grid(4, 1.0), np.full((4, 4), 3, np.uint8))
@@ -82,7 +90,7 @@ def test_no_label_is_invented_and_no_mvo_in_the_crop_is_lost(
     crop = PixelGrid((left, top, 1.0), (cos, sin, 0.0), (-sin, cos, 0.0), (step, step), (12, 12))
     found, flags = onto(crop, mask)
     assert set(np.unique(found)) <= set(np.unique(labels)) | {0}
-    places = np.rint(crop.indices(mask.grid.points()[labels == 2]))
+    places = crop.nearest(mask.grid.points()[labels == 2])
     inside = ((places >= 0) & (places < 12)).all(axis=1)
     assert not inside.any() or (found == 2).any()
     gone = {1, 3} & set(np.unique(labels)) - set(np.unique(found))
@@ -91,5 +99,5 @@ def test_no_label_is_invented_and_no_mvo_in_the_crop_is_lost(
     if (found == 2).any() and not inside.any():
         # the nearest label of an edge pixel: its own centre lies in the mask's pixel
         rows, columns = np.nonzero(found == 2)
-        nearest = np.rint(mask.grid.indices(crop.points()[rows, columns])).astype(int)
+        nearest = mask.grid.nearest(crop.points()[rows, columns])
         assert (labels[nearest[:, 0], nearest[:, 1]] == 2).all()
