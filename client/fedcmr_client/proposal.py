@@ -8,6 +8,7 @@ from fedcmr.config import Experiment
 from fedcmr.evaluation.joint import JOINT_BINS
 from fedcmr.evaluation.sums import MOST_BINS
 from fedcmr.federation.cohort import Cohort
+from fedcmr.federation.precision import size_of
 from fedcmr.privacy.policy import Policy
 from fedcmr_client.approval import SHORTEST_PREFIX
 from fedcmr_client.gate import Gate
@@ -53,6 +54,7 @@ def _leaves(
     joint = min(bins, JOINT_BINS)
     private, samples = experiment.privacy.private, experiment.preprocessing.samples
     trained = "patients" if private else samples
+    size = size_of(parameters, experiment.federation.update_precision)
     yield (
         f"  on every connection: that you hold {cohort.train} labelled"
         f" {trained} to train on, {cohort.validation} {samples} to"
@@ -62,7 +64,7 @@ def _leaves(
     if cohort.train:
         yield (
             f"  in each of {rounds} rounds: {parameters} weights"
-            f" ({4 * parameters / 1e6:.2f} MB), {trained}, steps, mean loss, seconds"
+            f" ({size / 1e6:.2f} MB), {trained}, steps, mean loss, seconds"
             + (", epsilon spent" if private else "")
         )
     yield (

@@ -25,6 +25,13 @@ LEVELS: dict[UpdatePrecision, tuple[float, type[np.generic]]] = {
 """Largest value of a block and its type on the wire."""
 
 
+def size_of(parameters: int, precision: UpdatePrecision) -> int:
+    """Return the bytes of an update's values and scales."""
+    if precision == "fp32":
+        return 4 * parameters
+    return np.dtype(LEVELS[precision][1]).itemsize * parameters + 4 * -(-parameters // BLOCK)
+
+
 def encode(
     update: FloatArray, start: FloatArray, precision: UpdatePrecision
 ) -> tuple[NDArray[np.generic], FloatArray]:

@@ -179,7 +179,7 @@ def _prv(history: History, delta: float) -> float:
     found = value(error)
     if error > max(finest, 2 * RELATIVE_ERROR * found):  # RDP was far above
         found = value(max(finest, RELATIVE_ERROR * found))
-    return max(0.0, min(found, bound))
+    return max(0.0, found) if found <= bound else bound  # a value that is no number is no answer
 
 
 def _half_domain(history: History, delta: float) -> float:

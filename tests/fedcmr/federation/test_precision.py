@@ -3,7 +3,7 @@ import pytest
 from reference.precision import slow_round_trip
 
 from fedcmr.config import Experiment, UpdatePrecision
-from fedcmr.federation.precision import BLOCK, decode, encode
+from fedcmr.federation.precision import BLOCK, decode, encode, size_of
 
 SHARE = {"fp16": 1 / 2048, "int8": 1 / 254}
 BYTES = {"fp16": 2, "int8": 1}
@@ -16,7 +16,7 @@ def vectors(seed: int, size: int) -> tuple[np.ndarray, np.ndarray]:
     sizes = np.float32(10.0) ** generator.integers(-9, 3, size // BLOCK + 1)
     step = generator.standard_normal(size, dtype=np.float32) * np.repeat(sizes, BLOCK)[:size]
     step[generator.random(size) < 0.1] = 0
-    return start, start + step
+    return start, (start + step).astype(np.float32)
 
 
 def arrived(update: np.ndarray, start: np.ndarray, precision: UpdatePrecision) -> np.ndarray:
@@ -59,9 +59,11 @@ def test_an_update_without_a_step_arrives_exactly(precision: UpdatePrecision) ->
 
 @pytest.mark.parametrize("precision", ["fp16", "int8"])
 def test_bytes_are_those_that_are_stated(precision: UpdatePrecision) -> None:
-    start, update = vectors(2, 10 * BLOCK)
+    start, update = vectors(2, 9 * BLOCK + 1)
     values, scales = encode(update, start, precision)
     assert values.nbytes + scales.nbytes == BYTES[precision] * update.size + 4 * 10
+    assert size_of(update.size, precision) == values.nbytes + scales.nbytes
+    assert size_of(update.size, "fp32") == update.nbytes
 
 
 @pytest.mark.parametrize("precision", ["fp16", "int8"])

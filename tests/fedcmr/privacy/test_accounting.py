@@ -131,6 +131,14 @@ def test_no_experiment_fills_the_memory_of_a_site(
     assert epsilon(weak, 1e-5, "prv") == epsilon(weak, 1e-5, "rdp") > 100
 
 
+def test_an_answer_that_is_no_number_does_not_count_as_nothing_spent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(PRVAccountant, "get_epsilon", lambda *_, **__: float("nan"))
+    spent = [Spending(1.01, 0.049, 19)]  # of no other test: answers are kept
+    assert epsilon(spent, 1e-5, "prv") == epsilon(spent, 1e-5, "rdp") > 1
+
+
 def test_nothing_spent_is_zero() -> None:
     assert epsilon([], 1e-5, "prv") == 0.0
     assert epsilon([Spending(1.0, 0.1, 0)], 1e-5, "rdp") == 0.0
