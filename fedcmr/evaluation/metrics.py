@@ -99,6 +99,10 @@ def metrics(
     assessed = {
         "calibration slope and intercept": calibration is not None,
         "comparison with other models on the same cases": bool(compared),
+        "paired p near that of the cases: too many of them share a bin, by a site's policy or "
+        "because the scores are crowded": all(
+            max(entry.auc.bound, entry.other.bound) <= WIDEST_BOUND for entry in compared
+        ),
         "leave-one-site-out": bool(left_out),
         "external validation": bool(tested),
         f"thresholds: fewer than {FEWEST_CHOSEN_BY} validation cases of a class to choose by": (

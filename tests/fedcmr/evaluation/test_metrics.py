@@ -9,6 +9,7 @@ from reference.confusion import slow_confusion
 
 from fedcmr.config import EvaluationSettings
 from fedcmr.errors import DataError
+from fedcmr.evaluation.joint import collect_joint, joint_edges
 from fedcmr.evaluation.metrics import metrics
 from fedcmr.evaluation.results import SUPPRESSED, WITHHELD, GroupResult, Hidden, Metrics, Stratum
 from fedcmr.evaluation.sums import EvaluationSums, collect, total
@@ -198,6 +199,19 @@ def test_a_site_that_was_not_evaluated_is_no_external_validation(
     report = metrics(sums(90), sums(400, 2), {"a": sums(400, 2)}, SETTINGS, external=["away"])
     assert report.external == ()
     assert "external validation" in report.not_assessed
+
+
+@pytest.mark.parametrize(("most_bins", "said"), [(256, False), (16, True)])
+def test_a_comparison_in_wide_bins_is_said_to_be(
+    cases: Callable, sums: Callable[..., EvaluationSums], most_bins: int, said: bool
+) -> None:
+    labels, scores, _ = cases(400, 2)
+    test = sums(400, 2)
+    edges = joint_edges(EDGES, test.overall)
+    joint = collect_joint(labels, scores, scores[::-1], edges=(edges, edges), most_bins=most_bins)
+    report = metrics(sums(90), test, {}, SETTINGS, comparisons={"other": joint})
+    assert [entry.name for entry in report.comparisons] == ["other"]
+    assert any("share a bin" in entry for entry in report.not_assessed) == said
 
 
 @pytest.mark.parametrize(("n", "said"), [(12, True), (90, False)])
