@@ -29,7 +29,7 @@ class Exchange:
     """Whether the replies so far suffice."""
     deadline_s: float
     """For how long sites that were asked are waited for, from when the last one was asked for the
-    first time while it was not enough."""
+    first time while it was not enough, or was back after a restart."""
     patience_s: float
     """For how long sites that are not there are waited for."""
     holds: bool = True
@@ -47,6 +47,8 @@ class Exchange:
     _asked: set[str] = field(default_factory=set)
     _pending: dict[str, Sent] = field(default_factory=dict)
     _start: float = 0.0
+    _return_by: float = 0.0
+    """When the time is over of those who were asked before a restart and have not come back."""
     _idle_since: float | None = None
 
     def replies(self) -> Iterator[tuple[str, Reply]]:
@@ -57,8 +59,8 @@ class Exchange:
         """
         link = self.sites.link
         self._start, self._idle_since = time.monotonic() - self.elapsed_s, None
+        self._return_by = self._start + self.deadline_s
         self.elapsed_s = 0.0
-        self._asked |= {*self.before}
         try:
             while True:
                 self.sites.meet()
@@ -98,17 +100,18 @@ class Exchange:
                 self._pending[name] = link.send(name, self.parcel, self.kind, ttl_s=YEAR_S)
                 self.sites.doing[name] = self.kind
                 # A site that comes back again and again must not keep the round open for ever.
-                if name not in self._asked and not self.is_enough():
+                if name not in self._asked and (name in self.before or not self.is_enough()):
                     self._start = time.monotonic()
                 self._asked.add(name)
         if len(self._asked) > known:
-            self.noted(self._asked, time.monotonic() - self._start)
+            self.noted(self._asked | {*self.before}, time.monotonic() - self._start)
 
     def _is_over(self) -> bool:
         now, online = time.monotonic(), self.sites.online()
         is_awaited = any(self.holds or name in online for name in self._pending)
-        is_returning = self.sites.is_greeting() or any(map(self._may_return, self.before))
-        if (is_awaited or is_returning) and now - self._start <= self.deadline_s:
+        is_returning = now <= self._return_by and any(map(self._may_return, self.before))
+        is_expected = is_awaited or self.sites.is_greeting()
+        if is_returning or (is_expected and now - self._start <= self.deadline_s):
             self._idle_since = None
             return False
         if self.is_enough():

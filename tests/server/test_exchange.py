@@ -1,13 +1,15 @@
 """When a question to the sites is over: neither before somebody who may answer, nor never."""
 
 import time
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from fedcmr_server.asked import Asked
 from fedcmr_server.rounds import Rounds
-from fedcmr_server.sites import Sites
+from fedcmr_server.sites import RETURN_S, Sites
 from flwr.app import RecordDict
 from function_sites import FunctionLink, add, experiment, site
 
@@ -107,6 +109,34 @@ def test_after_a_restart_no_site_is_waited_for_beyond_the_deadline(
     run.train()
     assert run.state.rounds[0].missed == {"c": "not connected"}
     assert time.monotonic() - begun < 60
+
+
+@pytest.mark.parametrize("back_after", [0, 3])
+def test_who_is_asked_again_after_a_long_outage_has_the_whole_deadline(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, back_after: int
+) -> None:
+    """A second goes by at each look; c trains longer than RETURN_S, the others need no time."""
+    seconds = count()
+    clock = SimpleNamespace(monotonic=lambda: now, sleep=lambda _: None)
+    monkeypatch.setattr("fedcmr_server.exchange.time", clock)
+    (tmp_path / "round-1").mkdir()
+    Asked(tmp_path / "round-1").note(["a", "b", "c"], elapsed_s=3600)
+    now = trained = 0
+
+    def slow(kind: str, content: RecordDict) -> RecordDict | str | None:
+        nonlocal trained
+        trained += kind == wire.TRAIN
+        return None if kind == wire.TRAIN and trained < 2 * RETURN_S else STEADY(kind, content)
+
+    def look(_: object) -> None:
+        nonlocal now
+        now = next(seconds)
+        link.away = {"c"} if now < back_after else set()
+
+    link = FunctionLink({"a": STEADY, "b": STEADY, "c": slow})
+    run = Rounds(experiment(rounds=1, quorum=2, round_deadline_s=1800), tmp_path, link, look)
+    run.train()
+    assert run.state.rounds[0].missed == {}
 
 
 def test_a_site_that_comes_back_again_and_again_does_not_keep_a_round_open(tmp_path: Path) -> None:
