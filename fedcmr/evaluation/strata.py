@@ -19,7 +19,10 @@ NOT_GIVEN = "withheld"
 FLAG = "flag "
 """Prefix of a column that tells whether a study has a quality flag."""
 
-FLAG_COLUMNS = tuple(f"{FLAG}{code}" for code in sorted(FLAGS) if code != "no_label")
+OF_POSITIVES = {"mask_contradicts_label", "mvo_off_crop", "mvo_one_pixel"}
+"""Flags that only a patient with MVO can have: results by them would be selected by the outcome."""
+
+FLAG_COLUMNS = tuple(f"{FLAG}{code}" for code in sorted(FLAGS.keys() - OF_POSITIVES - {"no_label"}))
 
 VIEWS: dict[Columns, tuple[Columns, ...]] = {
     ("vendor", "field_strength", "model"): (

@@ -4,6 +4,7 @@ import pytest
 
 from fedcmr.data.record import StudyRecord
 from fedcmr.evaluation.strata import COLUMNS, FLAG_COLUMNS, TABLES, VIEWS, levels, view_of
+from fedcmr.ingest.quality import FLAGS
 
 RECORD = StudyRecord(
     "ab", "cd", "GE", "1.5T", "Signa", "F", "40-49", "none",
@@ -33,3 +34,10 @@ def test_views_are_margins_of_their_table() -> None:
     assert view_of(table, ("vendor", "field_strength"), ("GE", "3T", "Signa")) == ("GE", "3T")
     assert view_of(table, ("model",), ("GE", "3T", "withheld")) is None
     assert view_of(table, ("vendor",), ("GE", "3T", "withheld")) == ("GE",)
+
+
+def test_flags_that_only_a_positive_patient_can_have_are_no_groups() -> None:
+    of_positives = ("mask_contradicts_label", "mvo_off_crop", "mvo_one_pixel")
+    assert {*of_positives} < {*FLAGS}
+    given = levels(replace(RECORD, flags=(*of_positives, "mask_gap")))
+    assert [name for name, value in given.items() if value == "yes"] == ["flag mask_gap"]
