@@ -16,6 +16,7 @@ from flwr.supercore.protobuf.constants import PROTOBUF_MEDIA_TYPE
 from flwr.superlink.servicer.fleet.fleet_handlers import push_object
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # has no types
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fedcmr_server.link import FleetLink
@@ -41,7 +42,9 @@ class Transfer:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or pass on; the body of a request is whole already."""
-        if scope["method"] != "POST" or scope["path"] not in (PULL, PUSH):
+        kind = Headers(scope=scope).get("content-type", "")
+        is_part = scope["path"] in (PULL, PUSH) and scope["method"] == "POST"
+        if not is_part or kind != PROTOBUF_MEDIA_TYPE:
             await self._app(scope, receive, send)
             return
         message = await receive()

@@ -171,11 +171,14 @@ def test_an_insider_who_sends_bytes_is_refused(port: Port, path: str, body: byte
 
 @fuzz(max_examples=30)
 @given(
+    path=st.sampled_from(["pull-messages", "pull-object", "push-object"]),
     kind=st.sampled_from(["", "application/json", "application/protobuf; a=b", "text/html"])
-    | st.text(st.characters(codec="latin-1", exclude_categories=["Cc"]), max_size=30)
+    | st.text(st.characters(codec="latin-1", exclude_categories=["Cc"]), max_size=30),
 )
-def test_another_content_type_is_refused(port: Port, kind: str) -> None:
-    status = port.send("pull-messages", b"", {"content-type": kind.strip()})
+def test_another_content_type_is_refused(port: Port, path: str, kind: str) -> None:
+    message = REQUESTS[path]()
+    message.node.node_id = port.node
+    status = port.send(path, message.SerializeToString(), {"content-type": kind.strip()})
     assert status is not None
     assert 400 <= status < 500
 
