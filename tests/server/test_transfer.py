@@ -32,6 +32,15 @@ def test_what_is_no_request_is_refused(coordinator: Coordinator, path: str) -> N
         assert posted(coordinator, path, b"\xff\xff\xff") == 400
 
 
+@pytest.mark.parametrize("path", [PULL, PUSH])
+def test_a_run_that_does_not_exist_is_refused(coordinator: Coordinator, path: str) -> None:
+    node = Node(node_id=coordinator.link._nodes["one"])
+    kind = PullObjectRequest if path == PULL else PushObjectRequest
+    with coordinator.link.run() as run:
+        body = kind(node=node, run_id=run + 1, object_id="a" * 64).SerializeToString()
+        assert posted(coordinator, path, body) == 400
+
+
 @pytest.mark.parametrize("kind", [PullObjectRequest, PushObjectRequest])
 def test_a_request_in_the_name_of_another_site_is_refused(
     coordinator: Coordinator, kind: type[PullObjectRequest] | type[PushObjectRequest]
