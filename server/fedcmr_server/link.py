@@ -51,7 +51,7 @@ LEVELS = 5
 """Message, records, record, array, part."""
 
 MOST_OBJECTS = 10_000
-"""Objects of one reply: 10 GB in parts of 1 MiB."""
+"""Objects of one reply: 40 GB in parts of 4 MiB."""
 
 
 @dataclass(frozen=True)

@@ -71,6 +71,13 @@ def test_online_follows_the_connection(coordinator: Coordinator) -> None:
     assert coordinator.link.online() == []
 
 
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The site asks without waiting."""
+    monkeypatch.setattr("fedcmr_client.link.WAIT_S", 0)
+
+
+@pytest.mark.usefixtures("impatient")
 def test_a_killed_site_may_come_back_at_once(coordinator: Coordinator) -> None:
     lines = f"""
 import os
@@ -141,6 +148,7 @@ def test_a_missing_or_broken_ca_file_is_named(coordinator: Coordinator, tmp_path
             connect(coordinator.address, tmp_path / name, key).__enter__()
 
 
+@pytest.mark.usefixtures("impatient")
 def test_a_server_certificate_that_was_renewed_is_accepted(
     coordinator: Coordinator, tmp_path: Path
 ) -> None:
