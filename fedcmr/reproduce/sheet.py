@@ -12,6 +12,7 @@ from fedcmr.reproduce.published import Published, Row
 NOT_RUN = "not run"
 HEADINGS = {"false_positive": 'False negative (printed "False positive")'}
 """Of columns that count something else than their heading says: see the findings."""
+YOUDEN = "youden"
 OF_SLICES = (
     "ours: a case is a slice, and those of one patient count as independent: intervals are too "
     "narrow, p values too small"
@@ -47,6 +48,8 @@ class RowOfOurs:
     trained: int = 0
     """Parameters of the network that was trained."""
     steps: int = 0
+    rule: str = YOUDEN
+    """By which its threshold was chosen."""
 
 
 def printed_sheet(key: str, table: Published, found: Sequence[Check]) -> Sheet:
@@ -114,6 +117,11 @@ def compared_sheet(
             *([OF_SLICES] if table.task == "mvo" else []),
             *(f"ours is reduced: {line}" for line in reduced),
             *_missing(table, ours),
+            *(
+                f"threshold of {row.label}: {mine.rule}"
+                for row, mine in zip(table.rows, ours, strict=True)
+                if mine.rule != YOUDEN
+            ),
             *findings(found),
             *table.notes,
         ),

@@ -147,6 +147,7 @@ class Reproduction:
                     full_size=full_size(row.ours.model, data[0]),
                     trained=result.parameters,
                     steps=result.steps,
+                    rule=result.threshold.rule,
                 )
             )
         trained = [recipe for recipe in recipes if recipe is not None]

@@ -136,8 +136,22 @@ def test_strata_are_positive_cases_by_aetiology(
     assert sheet.lines[1][3:8] == ("2 (2)", "0.500 (0.095 to 0.905)", "1", "1", "-")
     assert sheet.lines[17][3:8] == ("1 (1)", "1.000 (0.207 to 1.000)", "1", "0", "-")
     assert sheet.lines[3][7] == "1.000"
+    assert not any(note.startswith("threshold of") for note in sheet.notes)
     assert not any("count as independent" in note for note in sheet.notes)
     assert sheet.stamp == ""
+
+
+def test_a_threshold_that_was_not_chosen_is_told(
+    make_scar: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    middle = Threshold(name="youden", value=0.5, rule="middle: validation lacks a class")
+
+    def lacking(*arguments: Any) -> RunResult:
+        return _only_built(*arguments).model_copy(update={"threshold": middle})
+
+    monkeypatch.setattr(tables, "run", lacking)
+    [sheet] = Reproduction(["R1"], {"scar": make_scar()}, tmp_path, budget=HOUR).run()
+    assert "threshold of ST-RAN: middle: validation lacks a class" in sheet.notes
 
 
 def _only_built(recipe: Recipe, dataset: Dataset, out: Path) -> RunResult:
