@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fedcmr.dicom.geometry import Vector
+from fedcmr.dicom.geometry import Vector, normal
 from fedcmr.types import DoubleArray
 
 TIE = 1e-3
@@ -67,6 +67,11 @@ class PixelGrid:
         this one no row is taken twice and none is left out.
         """
         return np.ceil(self.indices(points) - (0.5 + TIE)).astype(np.int64)
+
+    def distance(self, point: DoubleArray, axis: DoubleArray) -> float:
+        """Return the way from a point (3,) along a unit vector (3,) to this plane, mm."""
+        across = np.array(normal((*self.row, *self.column)))
+        return float(abs((np.array(self.origin) - point) @ across / (axis @ across)))
 
     def covers(self, other: "PixelGrid") -> bool:
         """Tell whether both have the same pixels, in whatever order, up to half of one."""

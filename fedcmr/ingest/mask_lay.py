@@ -34,8 +34,9 @@ def lay_mask(
 ) -> LaidMask:
     """Read a mask and bring it to the slices and the crop of the cine.
 
-    Each slice of the cine takes the mask slice whose centre is nearest along the normal, if that is
-    within WITHIN_MM.
+    Each slice of the cine takes the mask slice that is nearest along the normal, measured from the
+    middle of its crop, if that is within WITHIN_MM: planes may be tilted, and the heart need not be
+    in the middle of the late enhancement.
 
     Raises:
         RefusedError: no late enhancement fits the cine, or the mask is damaged or not on its grid.
@@ -46,14 +47,13 @@ def lay_mask(
     if stack is None:
         raise RefusedError("mask_grid")
     axis = np.array(normal(study.first.frame.orientation))
-    places = np.array([each.grid.centre() @ axis for each in drawn])
     crops = crop_grids(study, preparation, preprocessing)
     array = np.zeros((len(crops), *crops[0].shape), np.uint8)
     slices: list[int | None] = []
     flags: set[str] = set()
     used: set[int] = set()
     for z, crop in enumerate(crops):
-        away = np.abs(places - crop.centre() @ axis)
+        away = np.array([each.grid.distance(crop.centre(), axis) for each in drawn])
         nearest = int(np.argmin(away))
         if away[nearest] >= WITHIN_MM:
             slices.append(None)

@@ -49,3 +49,27 @@ def test_every_turned_cine_gets_the_same_mask(
     cine, found = stored(tmp_path / "turned", transpose=transpose, flip_y=flip_y, flip_x=flip_x)
     np.testing.assert_array_equal(found, wanted)
     assert cine[found > 0].mean() < 0.5 * cine[found == 0].mean()
+
+
+def test_a_tilted_mask_is_laid_by_where_it_cuts_the_heart(tmp_path: Path) -> None:
+    """Twelve degrees about the heart, which lies at the edge: the middles are 16 mm apart."""
+    row, column = np.array(dicom_files.SHORT_AXIS[:3]), np.array(dicom_files.SHORT_AXIS[3:])
+    tilted = np.cos(np.radians(12)) * column + np.sin(np.radians(12)) * dicom_files.APEXWARD
+    heart = dicom_files.origin(0) + 64 * 3 * (0.6 * row + 0.55 * column)
+    first = heart - 3 * (38 * row + 57 * tilted)
+    late = dicom_files.late_enhancement(real=True)
+    for z, ds in enumerate(late):
+        position = first + z * 8 * dicom_files.APEXWARD
+        ds.ImagePositionPatient = [f"{value:.9g}" for value in position]
+        ds.ImageOrientationPatient = [f"{value:.9g}" for value in (*row, *tilted)]
+    dicom_files.write(tmp_path / "dicom", dicom_files.cine() + late)
+    mask = np.zeros((6, 64, 64), np.uint8)
+    mask[:, 50:60, 30:46] = 3
+    mask[2:4, 55:58, 36:40] = 2
+    affine = mask_files.affine()
+    affine[:3, 1], affine[:3, 3] = 3 * tilted * (-1, -1, 1), first * (-1, -1, 1)
+    mask_files.write_nifti(tmp_path / "masks" / "P1.nii.gz", mask, affine)
+    ingest(tmp_path / "dicom", tmp_path / "set", preprocessing=SLICES, masks=tmp_path / "masks")
+    (record,) = open_dataset(tmp_path / "set").records
+    assert record.mvo_slices == (0, 0, 1, 1, 0, 0)
+    assert "mask_left_over" not in record.flags
