@@ -151,13 +151,16 @@ class Reproduction:
                 )
             )
         trained = [recipe for recipe in recipes if recipe is not None]
+        reduced = reductions(trained) if trained else ()
+        if self._epochs is not None:
+            reduced = (*reduced, f"passes of a row at most: {self._epochs}")
         return compared_sheet(
             key,
             table,
             rows,
             _of(key, self._found),
             stamp=PHANTOM.text if data and data[1].manifest.phantom else "",
-            reduced=reductions(trained) if trained else (),
+            reduced=reduced,
         )
 
 

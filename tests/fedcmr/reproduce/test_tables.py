@@ -68,6 +68,7 @@ def test_ours_stand_below_the_published_rows(make_mvo: Any, tmp_path: Path) -> N
     sheet = _run(make_mvo(), tmp_path / "out", epochs=1)
     assert sheet.stamp.startswith("PHANTOM")
     assert any("those of one patient count as independent" in note for note in sheet.notes)
+    assert "ours is reduced: passes of a row at most: 1" in sheet.notes
     assert [line[:3] for line in sheet.lines[:2]] == [
         ("0.01", "published", "130 (44)"),
         ("0.01", "ours", "4 (2)"),
