@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 from case_files import EDGES, level
-from fedcmr_server.link import Sent
+from fedcmr_server.parcel import Sent
 from fedcmr_server.reply import Reply
 from flwr.app import Array, ArrayRecord, ConfigRecord, MetricRecord, RecordDict
 

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 
-from fedcmr_server.link import Parcel, Sent
+from fedcmr_server.parcel import Parcel, Sent
 from fedcmr_server.reply import Reply
 from fedcmr_server.sites import YEAR_S, Sites
 

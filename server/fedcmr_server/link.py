@@ -7,7 +7,6 @@ import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
@@ -39,6 +38,7 @@ from flwr.superlink.federation import NoOpFederationManager
 from fedcmr import __version__
 from fedcmr_server.disk import writing
 from fedcmr_server.objects import DiskObjectStore
+from fedcmr_server.parcel import Parcel, Sent, Stored, is_small
 from fedcmr_server.reply import Reply, open_reply
 from fedcmr_server.waiting import Waiting
 
@@ -46,28 +46,6 @@ log = logging.getLogger("fedcmr")
 
 TASK_HEARTBEAT_S = 10.0
 """Flower ends a run whose task has not been heard of for 60 s."""
-
-LEVELS = 5
-"""Message, records, record, array, part."""
-
-MOST_OBJECTS = 10_000
-"""Objects of one reply: 40 GB in parts of 4 MiB."""
-
-
-@dataclass(frozen=True)
-class Parcel:
-    """A content that lies in the store once, for any number of messages."""
-
-    tree: ObjectTree
-
-
-@dataclass(frozen=True)
-class Sent:
-    """A message on its way to a site, and over which of the site's connections."""
-
-    name: str
-    connection: int
-    message_id: str
 
 
 class FleetLink:
@@ -215,7 +193,7 @@ class FleetLink:
             ttl_s: seconds after which a reply no longer counts.
         """
         node, connection = self._nodes[name], self.connection(name)
-        message = Message(_Stored(parcel.tree.object_id), node, kind, ttl=ttl_s)
+        message = Message(Stored(parcel.tree.object_id), node, kind, ttl=ttl_s)
         message_id = message.metadata.__dict__["_message_id"] = message.object_id
         session = self._state.start_session(message.metadata.run_id)
         tree = ObjectTree(object_id=message_id, children=[parcel.tree])
@@ -281,7 +259,7 @@ class FleetLink:
                 and asked not in self._taken
                 and question.metadata.dst_node_id == message.metadata.src_node_id == node
                 and tree.object_id == message.metadata.message_id
-                and _is_small(tree)
+                and is_small(tree)
             )
             if is_answer:
                 self._taken.add(asked)
@@ -304,27 +282,3 @@ class FleetLink:
         if item.object_id in missing:
             missing.remove(item.object_id)
             self.objects.put(item.object_id, item.deflate())
-
-
-def _is_small(tree: ObjectTree) -> bool:
-    """Tell whether a tree has no more objects and levels than a reply with two arrays."""
-    level, count = [tree], 0
-    for _ in range(LEVELS):
-        count += len(level)
-        level = [child for node in level for child in node.children]
-        if count + len(level) > MOST_OBJECTS:
-            return False
-    return not level
-
-
-class _Stored(RecordDict):
-    """Stands for a content that lies in the store already."""
-
-    def __init__(self, object_id: str) -> None:
-        super().__init__()
-        self.__dict__["_stored_id"] = object_id
-
-    @property
-    def object_id(self) -> str:
-        """The name of the content in the store."""
-        return str(self.__dict__["_stored_id"])

@@ -12,7 +12,8 @@ from fedcmr.federation import messages as wire
 from fedcmr.federation.cohort import Cohort
 from fedcmr.federation.payload import to_npy
 from fedcmr.types import FloatArray
-from fedcmr_server.link import FleetLink, Parcel, Sent
+from fedcmr_server.link import FleetLink
+from fedcmr_server.parcel import Parcel, Sent
 from fedcmr_server.replies import Unusable, read_cohort
 from fedcmr_server.reply import Reply
 

@@ -13,7 +13,8 @@ from fedcmr_client.link import Connection, Packed, connect
 from fedcmr_server import admission
 from fedcmr_server.admission import Admission
 from fedcmr_server.enrolment import enrol, revoke, today
-from fedcmr_server.link import FleetLink, Sent
+from fedcmr_server.link import FleetLink
+from fedcmr_server.parcel import Sent
 from fleet_requests import connected, head, signed, status_of
 from flwr.app import Array, ArrayRecord, Message, RecordDict
 from flwr.proto.message_pb2 import PushObjectRequest

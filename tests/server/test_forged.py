@@ -11,7 +11,7 @@ import pytest
 from conftest import Coordinator
 from fedcmr_client.keys import load_site_key, make_site_key
 from fedcmr_client.link import Connection, Packed, connect
-from fedcmr_server.link import Sent
+from fedcmr_server.parcel import Sent
 from fleet_requests import exchange, head, signed
 from flwr.app import Array, ArrayRecord, Message, RecordDict
 from flwr.app.message import remove_content_from_message

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from conftest import Coordinator
-from fedcmr_server.link import Parcel
+from fedcmr_server.parcel import Parcel
 from fedcmr_server.transfer import PULL, PUSH
 from fleet_requests import exchange, head, signed
 from flwr.app import Array, ArrayRecord, RecordDict
