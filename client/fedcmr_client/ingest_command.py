@@ -1,6 +1,7 @@
 """`fedcmr-client ingest`: a DICOM export becomes the site's data set."""
 
 import json
+import logging
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,6 +17,8 @@ from fedcmr_client.settings import SiteFolder, open_site
 
 if TYPE_CHECKING:
     from fedcmr.ingest.export import IngestSummary
+
+log = logging.getLogger("fedcmr")
 
 
 def ingest_command(
@@ -74,17 +77,13 @@ def ingest_command(
     target = out or (folder.dataset if folder is not None else None)
     if target is None:
         raise UsageError("no folder for the data set", fix="give --out or --site")
-    preprocessing = (
-        Preprocessing()
-        if experiment is None
-        else load_settings(experiment, Experiment).preprocessing
-    )
+    asked = None if experiment is None else load_settings(experiment, Experiment)
     with shown() as progress:
         summary = ingest_export(
             dicom=dicom,
             labels=labels,
             out=target,
-            preprocessing=preprocessing,
+            preprocessing=asked.preprocessing if asked is not None else Preprocessing(),
             key=secret,
             masks=masks,
             workers=workers,
@@ -95,6 +94,10 @@ def ingest_command(
     else:
         for line in _lines(summary):
             say(line)
+    if labels is not None and asked is not None and not summary.labelled[asked.task]:
+        log.warning(
+            "no study has a label for the task %s: check the columns of %s", asked.task, labels
+        )
     if not summary.studies:
         raise DataError(
             "no short-axis cine in the export",

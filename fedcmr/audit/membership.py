@@ -63,8 +63,10 @@ def audit(
 
     Raises:
         DataError: too few labelled patients, or an array cannot be read.
-        ConfigurationError: the experiment's epsilon does not fit the site.
+        ConfigurationError: the data set is of another experiment, or its epsilon does not fit the
+            site.
     """
+    dataset.check(experiment.preprocessing)
     named = task(experiment.task)
     labelled = named.labelled(dataset.records)
     members = sorted({record.patient for record in labelled if record.split == "train"})

@@ -63,7 +63,7 @@ def train_command(
     if threads is not None:
         torch.set_num_threads(threads)
     dataset = pool([open_dataset(path) for path in data])
-    _check_preprocessing(settings, dataset)
+    dataset.check(settings.preprocessing)
     torch.manual_seed(settings.training.seed)
     model = build(settings.model, settings.preprocessing)
     begun_with = None if pretrained is None else start_from(pretrained, model)
@@ -91,17 +91,6 @@ def train_command(
         typer.echo(json.dumps(summary, indent=2))
     else:
         _print(summary, settings.preprocessing.samples)
-
-
-def _check_preprocessing(experiment: "Experiment", dataset: "Dataset") -> None:
-    from fedcmr.errors import ConfigurationError
-
-    if dataset.manifest.preprocessing != experiment.preprocessing:
-        raise ConfigurationError(
-            "the data set was prepared in another way than the experiment asks for",
-            where=str(dataset.path),
-            fix="ingest again with this experiment",
-        )
 
 
 def _evaluate(experiment: "Experiment", dataset: "Dataset", model: Any) -> dict[str, Any]:

@@ -19,7 +19,7 @@ import yaml
 
 from fedcmr.config import Preprocessing
 from fedcmr.data.record import COLUMNS, StudyRecord, parse_row
-from fedcmr.errors import DataError
+from fedcmr.errors import ConfigurationError, DataError
 from fedcmr.settings import Settings, load_settings
 from fedcmr.types import Split, StoredCine, StoredMask
 
@@ -69,6 +69,19 @@ class Dataset:
     """Study to the sha256 of its array file."""
     mask_sha256: Mapping[str, str]
     """The same of the masks, for studies that have one."""
+
+    def check(self, preprocessing: Preprocessing) -> None:
+        """Check that the cines are what an experiment asks for.
+
+        Raises:
+            ConfigurationError: they were prepared in another way.
+        """
+        if self.manifest.preprocessing != preprocessing:
+            raise ConfigurationError(
+                "the data set was prepared in another way than the experiment asks for",
+                where=str(self.path),
+                fix="ingest again with this experiment",
+            )
 
     def load(self, record: StudyRecord) -> StoredCine:
         """Return the cine of one study, read-only and mapped from disk: (Z, T, Y, X) uint16.

@@ -86,7 +86,7 @@ def list_files(dicom: Path) -> list[str]:
         place = Path(folder).relative_to(dicom)
         found += [str(place / name) for name in names]
     if not found:
-        raise DataError("no files", where=str(dicom), fix="check the path of the DICOM export")
+        raise DataError("no files", where=str(dicom), fix="check the path")
     return sorted(found)
 
 

@@ -105,3 +105,14 @@ def test_what_is_missing_is_said(dicom: Path, site: Path, tmp_path: Path) -> Non
     (site / "pseudonym.key").chmod(0o600)
     with pytest.raises(DataError, match="no files"):
         call("--dicom", tmp_path / "none", "--site", site)
+
+
+def test_labels_of_another_task_are_noticed(
+    dicom: Path, experiment: Path, site: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    labels = site / "labels.csv"
+    for column, warned in (("mvo", True), ("scar", False)):
+        caplog.clear()
+        labels.write_text(f"patient_id,{column}\nP1,1\n")
+        call(*("--dicom", dicom, "--site", site, "--experiment", experiment, "--labels", labels))
+        assert ("no study has a label for the task scar" in caplog.text) is warned

@@ -13,7 +13,7 @@ from fedcmr.audit.membership import Audit, audit
 from fedcmr.config import Experiment
 from fedcmr.data.record import StudyRecord, parse_row
 from fedcmr.data.store import Dataset, write_dataset
-from fedcmr.errors import DataError
+from fedcmr.errors import ConfigurationError, DataError
 from fedcmr.privacy.accounting import Spending, epsilon
 from fedcmr.privacy.dp_sgd import dp_sgd
 from fedcmr.tasks.scar import SCAR
@@ -130,3 +130,9 @@ def test_too_few_patients(dataset: Dataset) -> None:
     few = replace(dataset, records=dataset.records[:3])
     with pytest.raises(DataError, match="too few"):
         audit(nn.Identity(), experiment(), few, shadows=0, epochs=1, seed=0)
+
+
+def test_a_data_set_of_another_experiment_is_refused(dataset: Dataset) -> None:
+    other = experiment(preprocessing={"slices": 2, "phases": 4, "size": 32})
+    with pytest.raises(ConfigurationError, match="prepared in another way"):
+        audit(Memory(), other, dataset, shadows=0, epochs=1, seed=0)
