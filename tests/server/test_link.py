@@ -30,8 +30,11 @@ def test_a_site_enrolled_with_another_key_has_another_connection(
 
 
 @pytest.fixture
-def join(coordinator: Coordinator) -> Iterator[Callable[[], Connection]]:
-    """Connects the enrolled site, again and again as after a kill."""
+def join(
+    coordinator: Coordinator, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[], Connection]]:
+    """Connects the enrolled site, again and again as after a kill: no heartbeat comes any more."""
+    monkeypatch.setattr("fedcmr_client.link._heartbeat", lambda client, node: True)
     key = load_site_key(coordinator.key)
     with coordinator.link.run(), ExitStack() as stack:
         yield lambda: stack.enter_context(connect(coordinator.address, coordinator.ca, key))
