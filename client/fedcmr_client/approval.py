@@ -63,13 +63,18 @@ class Approvals:
     def decide(self, prefix: str, decision: Decision) -> Approval:
         """Write down a decision on the experiment whose digest starts with `prefix`.
 
+        The same decision again changes nothing: who made it first, and when, stays on record.
+
         Raises:
             UsageError: no such experiment was seen and the digest is not whole, or it is ambiguous.
             DataError: the disk is full.
         """
         digest = self._whole(prefix)
         path = self._file(digest)
-        page = self._read(path).page if path.exists() else ""
+        known = self._read(path) if path.exists() else None
+        if known is not None and known.decision == decision:
+            return known
+        page = known.page if known is not None else ""
         approval = Approval(digest, decision, _now(), _user(), page)
         self._write(approval)
         return approval

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from fedcmr.cli.say import say
-from fedcmr.errors import CheckFailed
+from fedcmr.errors import CheckFailed, UsageError
 from fedcmr.privacy.chain import walk
 from fedcmr_client.approval import SHORTEST_PREFIX
 from fedcmr_client.approve_command import SiteOption
@@ -30,6 +30,9 @@ def ledger_command(
     Example: fedcmr-client ledger --site /var/lib/fedcmr
     """
     if context.invoked_subcommand is not None:
+        if site != Path():
+            name = context.invoked_subcommand
+            raise UsageError("--site stands too early", fix=f"give it after `{name}`")
         return
     # The accountants take seconds to import: `--help` does not need them.
     from fedcmr_client.spent import spent

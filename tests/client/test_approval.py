@@ -128,6 +128,16 @@ def test_a_client_learns_once_that_its_run_was_approved(tmp_path: Path) -> None:
     running.demand(DIGEST, lambda: "page", ask=True)
 
 
+def test_the_first_to_approve_stays_on_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = Approvals(tmp_path).decide(DIGEST, "approved")
+    monkeypatch.setattr("fedcmr_client.approval._user", lambda: "another")
+    assert Approvals(tmp_path).decide(DIGEST, "approved") == first
+    assert Approvals(tmp_path).decide(DIGEST, "withdrawn").by == "another"
+    assert Approvals(tmp_path).decide(DIGEST, "approved").by == "another"
+
+
 def test_the_list_for_a_script_tells_who_decided(site: Path) -> None:
     call("approve", DIGEST, "--site", site)
     [known] = json.loads(call("approve", "--list", "--json", "--site", site))
