@@ -10,9 +10,9 @@ from torch.profiler import ProfilerActivity, profile
 
 from fedcmr.bench.figure import Figure
 from fedcmr.config import Preprocessing
+from fedcmr.memory import held_memory
 from fedcmr.models.registry import build
 from fedcmr.network import ModelSettings
-from fedcmr.training.memory import held_memory
 
 NAMED = 3
 

@@ -1,12 +1,15 @@
-"""What data cost: ingest, CPU time of a training epoch, seconds to the first batch, memory."""
+"""What data cost: ingest of each kind of export, CPU time of a training epoch, seconds to the first
+batch, memory.
+"""
 
 import statistics
 import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from torch import Tensor
@@ -20,7 +23,7 @@ from fedcmr.data.samples import Samples
 from fedcmr.data.store import Dataset, open_dataset
 from fedcmr.ingest.export import ingest_export
 from fedcmr.models.registry import build
-from fedcmr.phantom.sites import SITES, SiteProfile
+from fedcmr.phantom.sites import SITES, Layout, SiteProfile
 from fedcmr.phantom.write import write_site
 from fedcmr.tasks.registry import task
 from fedcmr.training.device import visible_devices
@@ -30,8 +33,9 @@ from fedcmr.training.world import World
 MOST_PERCENT = 3.0
 """Of an epoch's CPU time that may go into data."""
 FIRST_BATCH_S = 1.0
-ENHANCED = ("siemens", "philips")
 EPOCH_STUDIES = 1
+INGESTED, TRAINED = (8, 72), (100, 400)
+"""Studies whose peaks of memory are compared."""
 
 
 def bench_data(
@@ -42,24 +46,25 @@ def bench_data(
     Args:
         scar: experiment of whole studies.
         mvo: experiment of slices with masks.
-        patients: of each of the three sites.
+        patients: of each kind of export of each site.
         studies: of the data set whose first batch is timed.
         repeats: timed turns.
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        masked = [_export(folder / "all", site, patients) for site in SITES.values()]
-        for site in map(_enhanced, ENHANCED):
-            _export(folder / "multi", site, patients)
-        all_sites, multi = SiteExport(folder / "all"), SiteExport(folder / "multi")
-        yield from bench_ingest([all_sites], scar.preprocessing, repeats, "scar phantoms")
-        yield from bench_ingest([multi], scar.preprocessing, repeats, "enhanced phantoms")
-        yield from bench_ingest(masked, mvo.preprocessing, repeats, "MVO phantoms with masks")
-        yield from bench_cores(all_sites, scar.preprocessing, repeats)
+        masked: list[SiteExport] = []
+        for layout in get_args(Layout):
+            sites = [site for site in map(partial(_only, layout), SITES.values()) if site.exports]
+            exports = [_export(folder / layout, site, patients) for site in sites]
+            classic = [SiteExport(export.dicom) for export in exports]
+            yield from bench_ingest(classic, scar.preprocessing, repeats, layout)
+            masked += exports
+        yield from bench_ingest(masked, mvo.preprocessing, repeats, "mvo")
+        yield from bench_cores(folder / "one_series", scar.preprocessing, repeats)
         yield from bench_epoch(scar, _dataset(folder / "scar", masked[0], scar), EPOCH_STUDIES)
         yield from bench_epoch(mvo, _dataset(folder / "mvo", masked[0], mvo), EPOCH_STUDIES)
     yield from bench_first_batch(scar, studies, repeats)
-    yield from bench_memory((4, 24), (100, 400))
+    yield from bench_memory(INGESTED, TRAINED)
 
 
 def _export(folder: Path, site: SiteProfile, patients: int) -> SiteExport:
@@ -68,12 +73,10 @@ def _export(folder: Path, site: SiteProfile, patients: int) -> SiteExport:
     return SiteExport(out / "dicom", out / "masks")
 
 
-def _enhanced(name: str) -> SiteProfile:
-    """Return a site whose exports have many frames a file."""
-    site = SITES[name]
-    kept = [export for export in site.exports if export.layout.startswith("enhanced")]
-    share = 1 / len(kept)
-    return replace(site, exports=tuple(replace(export, share=share) for export in kept))
+def _only(layout: Layout, site: SiteProfile) -> SiteProfile:
+    """Return a site with its exports of one layout, each with the same share."""
+    kept = [export for export in site.exports if export.layout == layout]
+    return replace(site, exports=tuple(replace(export, share=1 / len(kept)) for export in kept))
 
 
 def _dataset(out: Path, export: SiteExport, experiment: Experiment) -> Dataset:

@@ -17,10 +17,10 @@ from torch import Tensor
 
 from fedcmr.bench.naive_st_ran import naive_logits
 from fedcmr.config import Preprocessing
+from fedcmr.memory import LARGE_PAGES, held_memory
 from fedcmr.models.layers.factorised import Layout
 from fedcmr.models.st_ran import StRan
 from fedcmr.network import ModelSettings
-from fedcmr.training.memory import LARGE_PAGES, held_memory
 
 Form: TypeAlias = Literal["ours", "naive", "keras", "default allocator"]
 Pass: TypeAlias = Literal["forward", "step"]

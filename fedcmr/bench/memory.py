@@ -84,7 +84,8 @@ def _figure(
         100 * growth / study_mb,
         "%",
         at_most=100 * MOST_SHARE,
-        detail=f"{peaks[0]:.0f} MB for {counts[0]} studies, {peaks[1]:.0f} MB for {counts[1]}",
+        detail=f"{peaks[0]:.0f} MB for {counts[0]} studies, {peaks[1]:.0f} MB for {counts[1]}; "
+        f"{1e3 * growth:.0f} kB a study",
     )
 
 

@@ -60,11 +60,15 @@ class Report:
     figures: tuple[Figure, ...]
 
     @classmethod
-    def of(cls, measure: Callable[[], Iterable[Figure]]) -> Self:
-        """Measure."""
+    def tell(cls, measure: Callable[[], Iterable[Figure]], told: Callable[[Self], object]) -> None:
+        """Measure and tell what was found, also where the bench fails or is ended early."""
         machine, started = Machine.here(), time.monotonic()
-        figures = tuple(measure())
-        return cls(machine, round(time.monotonic() - started, 1), figures)
+        figures: list[Figure] = []
+        try:
+            for figure in measure():
+                figures.append(figure)
+        finally:
+            told(cls(machine, round(time.monotonic() - started, 1), tuple(figures)))
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""

@@ -257,14 +257,17 @@ def finish_dataset(
 
 def write_array(path: Path, array: np.ndarray) -> str:
     """Write one .npy atomically and return its sha256 in hex."""
-    buffer = io.BytesIO()
-    np.save(buffer, array, allow_pickle=False)
-    content = buffer.getbuffer()
-    write_atomically(path, content)
-    return hashlib.sha256(content).hexdigest()
+    array = np.ascontiguousarray(array)
+    head = io.BytesIO()
+    np.lib.format.write_array_header_1_0(head, np.lib.format.header_data_from_array_1_0(array))
+    content = head.getvalue(), array.reshape(-1).view(np.uint8).data
+    write_atomically(path, *content)
+    digest = hashlib.sha256(content[0])
+    digest.update(content[1])
+    return digest.hexdigest()
 
 
-def write_atomically(path: Path, content: bytes | memoryview) -> None:
+def write_atomically(path: Path, *content: bytes | memoryview) -> None:
     """Write a file that is either absent, old, or whole, also after a kill or power cut.
 
     Raises:
@@ -274,7 +277,7 @@ def write_atomically(path: Path, content: bytes | memoryview) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with partial.open("wb") as file:
-            file.write(content)
+            file.writelines(content)
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)

@@ -88,8 +88,8 @@ class Elements:
 
     def items(self, tag: int) -> list["Elements"]:
         """Return the items of a sequence."""
-        if tag not in self._items:
-            found = self._dataset[tag] if self._dataset is not None and tag in self._raw else None
+        if self._dataset is not None and tag not in self._items:
+            found = self._dataset[tag] if tag in self._raw else None
             items = found.value if found is not None and found.VR == "SQ" else ()
             self._items[tag] = [Elements.of(item, big_endian=self._big_endian) for item in items]
-        return self._items[tag]
+        return self._items.get(tag, [])

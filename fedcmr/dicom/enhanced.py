@@ -47,12 +47,17 @@ def enhanced_frames(elements: Elements) -> Iterator[FrameHeader]:
         words = (*group.texts(tags.FRAME_TYPE), group.text(tags.COMPLEX_IMAGE_COMPONENT))
         return component_of(words)
 
+    @cache
+    def of_all(tag: int) -> Elements:
+        return next(iter(shared.items(tag)), _NOTHING)
+
     rescale = cache(rescale_of)
 
     for number, own in enumerate(elements.items(tags.PER_FRAME_FUNCTIONAL_GROUPS)):
 
         def group(tag: int, own: Elements = own) -> Elements:
-            return next(iter(own.items(tag) or shared.items(tag)), _NOTHING)
+            items = own.items(tag)
+            return items[0] if items else of_all(tag)
 
         beat = group(tags.CARDIAC_SYNCHRONIZATION)
         time = beat.double(tags.NOMINAL_CARDIAC_TRIGGER_DELAY_TIME)

@@ -29,7 +29,7 @@ from fedcmr.ingest.scanner import (
     sex_of,
     vendor_of,
 )
-from fedcmr.ingest.study import CineStudy, Exclusion
+from fedcmr.ingest.study import CineStudy, Exclusion, MaskFile, StudyKey
 from fedcmr.ingest.study_files import StoredStudy, remove_others, store_study
 from fedcmr.ingest.workplace import Started, check_place, workplace
 
@@ -101,18 +101,22 @@ def ingest_export(
     progress = progress or silent
     with parallel_map(workers) as mapped:
         export = scan_with(mapped, dicom, progress)
-        if preprocessing.per_slice:
-            export = _with_masks(export, masks)
-        excluded = list(export.exclusions)
+        of_studies, excluded = (
+            _masks(export, masks) if preprocessing.per_slice else ({}, list(export.exclusions))
+        )
+        studies = (replace(study, mask=of_studies.get(study.key)) for study in export.studies)
+        present: dict[str, str] = {}
+        phantom = False
         records: list[StudyRecord] = []
         checksums: dict[str, str] = {}
         mask_checksums: dict[str, str] = {}
         resumed = 0
         with workplace(out, plan):
             store = partial(store_study, root=dicom, out=out, preprocessing=preprocessing, key=key)
-            found = mapped(store, export.studies, few=FEW_STUDIES)
-            results = counted(found, "preparing studies", len(export.studies), progress)
-            for study, result in zip(export.studies, results, strict=True):
+            found = mapped(store, studies, few=FEW_STUDIES)
+            for study, result in counted(found, "preparing studies", len(export.studies), progress):
+                present[study.patient_id] = study.study_uid
+                phantom |= is_phantom(study.first.image)
                 if isinstance(result, Exclusion):
                     excluded.append(result)
                     continue
@@ -125,9 +129,8 @@ def ingest_export(
                     excluded.append(_mask_refused(study, result.mask_refused))
                 resumed += result.reused
             if known is not None:
-                excluded += _label_gaps(known, export.studies, records)
+                excluded += _label_gaps(known, present)
             remove_others(out, set(checksums))
-            phantom = any(is_phantom(study.first.image) for study in export.studies)
             finish_dataset(
                 out,
                 records,
@@ -192,20 +195,13 @@ def _record(
     )
 
 
-def _with_masks(export: Export, masks: Path | None) -> Export:
-    """Return the export with a mask beside each study that has one, and why others have none."""
-    found, refused = find_masks(masks, export)
-    studies = tuple(
-        replace(study, mask=found.get((study.patient_id, study.study_uid)))
-        for study in export.studies
-    )
-    missing = [
-        Exclusion("mask", "no_mask", study.patient_id, study.study_uid)
-        for study in studies
-        if study.mask is None
-    ]
+def _masks(
+    export: Export, masks: Path | None
+) -> tuple[Mapping[StudyKey, MaskFile], list[Exclusion]]:
+    """Return the mask of each study that has one, and what of the export is not used."""
+    found, unused = find_masks(masks, export)
     others = [each for each in export.exclusions if each.code != "segmentation"]
-    return replace(export, studies=studies, exclusions=(*others, *refused, *missing))
+    return found, [*others, *unused]
 
 
 def _mask_refused(study: CineStudy, code: str) -> Exclusion:
@@ -218,11 +214,13 @@ def _labelled_slices(records: list[StudyRecord]) -> dict[str, int]:
     return {"slices without MVO": labels.count(0), "slices with MVO": labels.count(1)}
 
 
-def _label_gaps(
-    known: Mapping[str, Label], studies: Iterable[CineStudy], records: list[StudyRecord]
-) -> list[Exclusion]:
-    """Return what the label file and the export do not have in common, and say it once."""
-    present = {study.patient_id: study for study in studies}
+def _label_gaps(known: Mapping[str, Label], present: Mapping[str, str]) -> list[Exclusion]:
+    """Return what the label file and the export do not have in common, and say it once.
+
+    Args:
+        known: labels by patient.
+        present: a study of each patient of the export.
+    """
     without_study = sorted(known.keys() - present.keys())
     without_label = sorted(present.keys() - known.keys())
     if without_study:
@@ -241,10 +239,7 @@ def _label_gaps(
         )
     return [
         *(Exclusion("label", "label_without_study", patient) for patient in without_study),
-        *(
-            Exclusion("label", "no_label", patient, present[patient].study_uid)
-            for patient in without_label
-        ),
+        *(Exclusion("label", "no_label", patient, present[patient]) for patient in without_label),
     ]
 
 

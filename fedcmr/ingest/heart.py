@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fedcmr.ingest.percentile import percentile
 from fedcmr.types import DoubleArray, FloatArray, RawCine
 
 GRID_MM = 3.0
@@ -55,17 +56,17 @@ def find_heart(cine: RawCine, spacing_mm: tuple[float, float], shifts_mm: FloatA
     for z in range(len(mean)):
         votes += _moved(_votes(mean[z], amplitude[z], pixel), moves[z])
         motion += _moved(amplitude[z].astype(np.float64), moves[z])
-    above = np.maximum(motion - np.median(motion), 0)
+    above = np.maximum(motion - percentile(motion, 50), 0)
     blurred = _blur(above, MOTION_BLUR_MM, pixel)
     score = _blur(votes, VOTE_BLUR_MM, pixel) * (blurred >= MOTION_SHARE * blurred.max())
     y, x = np.unravel_index(int(score.argmax()), score.shape)
     rows, columns = np.ogrid[: mean.shape[1], : mean.shape[2]]
     near_slices = np.zeros(len(mean))
     for z, (down, right) in enumerate(moves):
-        away = np.hypot((rows + down - y) * pixel[0], (columns + right - x) * pixel[1])
-        near = away < NEAR_MM
+        away = ((rows + down - y) * pixel[0]) ** 2 + ((columns + right - x) * pixel[1]) ** 2
+        near = away < NEAR_MM**2
         near_slices[z] = amplitude[z][near].mean(dtype=np.float64) if near.any() else 0.0
-    background = float(np.median(amplitude))
+    background = percentile(amplitude, 50)
     contrast = float(near_slices.mean()) / background if background > 0 else float("inf")
     return Heart(float(y * pixel[0]), float(x * pixel[1]), near_slices, contrast)
 
@@ -75,12 +76,13 @@ def _harmonics(cine: RawCine) -> tuple[FloatArray, FloatArray]:
     phases = cine.shape[1]
     angles = 2 * np.pi * np.arange(phases) / phases
     mean, cosine, sine = (np.zeros((len(cine), *cine.shape[2:]), np.float32) for _ in range(3))
+    part = np.empty_like(mean)
     for t, angle in enumerate(angles):
         frame = np.ascontiguousarray(cine[:, t])
         mean += frame
-        cosine += frame * np.float32(np.cos(angle))
-        sine += frame * np.float32(np.sin(angle))
-    amplitude: FloatArray = np.hypot(cosine, sine) * np.float32(2 / phases)
+        cosine += np.multiply(frame, np.float32(np.cos(angle)), out=part)
+        sine += np.multiply(frame, np.float32(np.sin(angle)), out=part)
+    amplitude: FloatArray = np.sqrt(cosine * cosine + sine * sine) * np.float32(2 / phases)
     mean /= np.float32(phases)
     return mean, amplitude
 
@@ -91,21 +93,28 @@ def _votes(mean: FloatArray, amplitude: FloatArray, pixel: list[float]) -> Doubl
     down[1:-1] = (mean[2:] - mean[:-2]) / np.float32(pixel[0])
     right[:, 1:-1] = (mean[:, 2:] - mean[:, :-2]) / np.float32(pixel[1])
     steepness = np.sqrt(down * down + right * right)
-    rows, columns = np.nonzero(steepness > np.percentile(steepness, BORDER_PERCENTILE))
-    steep = steepness[rows, columns]
-    towards_y = down[rows, columns] / steep / np.float32(pixel[0])
-    towards_x = right[rows, columns] / steep / np.float32(pixel[1])
-    most = np.percentile(amplitude, AMPLITUDE_PERCENTILE)
-    weight = np.minimum(amplitude[rows, columns], most).astype(np.float64)
-    votes = np.zeros(mean.size)
-    for radius in RADII_MM:
-        y = np.rint(rows + radius * towards_y).astype(np.int64)
-        x = np.rint(columns + radius * towards_x).astype(np.int64)
-        inside = (y >= 0) & (y < mean.shape[0]) & (x >= 0) & (x < mean.shape[1])
-        places = (y * mean.shape[1] + x)[inside]
-        # a circle of twice the radius has twice the border pixels
-        votes += np.bincount(places, weight[inside] / radius, mean.size)
-    return votes.reshape(mean.shape)
+    voters = np.flatnonzero(steepness > percentile(steepness, BORDER_PERCENTILE))
+    rows, columns = np.divmod(voters, mean.shape[1])
+    steep = steepness.ravel()[voters]
+    most = np.float32(percentile(amplitude, AMPLITUDE_PERCENTILE))
+    weight = np.minimum(amplitude.ravel()[voters], most).astype(np.float64)
+    # around the slice there is room for the votes that fall beyond it
+    margin = [int(RADII_MM[-1] / size) + 2 for size in pixel]
+    height, width = (length + 2 * more for length, more in zip(mean.shape, margin, strict=True))
+    radii = np.array(RADII_MM, np.float32)[:, None]
+    y, x = (
+        np.rint(start + more + radii * (towards.ravel()[voters] / steep / np.float32(size)))
+        for start, more, towards, size in zip(
+            (rows, columns), margin, (down, right), pixel, strict=True
+        )
+    )
+    y *= width
+    y += x
+    # a circle of twice the radius has twice the border pixels
+    votes = np.bincount(y.astype(np.intp).ravel(), (weight / radii).ravel(), height * width)
+    # weighted counts are float64 already; numpy's stub says integers
+    slots = votes.astype(np.float64, copy=False).reshape(height, width)
+    return slots[tuple(slice(more, -more) for more in margin)]
 
 
 def _moved(image: DoubleArray, move: np.ndarray) -> DoubleArray:

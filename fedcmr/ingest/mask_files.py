@@ -5,25 +5,22 @@ with `.nii` or `.nii.gz`. A segmentation names what it was drawn on.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pydicom
 
 from fedcmr.dicom.quiet import quiet
 from fedcmr.ingest.scan import Export, list_files
-from fedcmr.ingest.study import CineStudy, Exclusion, MaskFile
+from fedcmr.ingest.study import CineStudy, Exclusion, MaskFile, StudyKey
 
 NIFTI = (".nii.gz", ".nii")
-
-StudyKey = tuple[str, str]
-"""PatientID and StudyInstanceUID, in memory only."""
 
 
 def find_masks(
     masks: Path | None, export: Export
 ) -> tuple[Mapping[StudyKey, MaskFile], list[Exclusion]]:
-    """Return one mask file a study, and everything that is none, with its reason.
+    """Return one mask file a study, everything that is none, and studies without one.
 
     Of several masks for one study none is used: nothing is guessed.
 
@@ -56,17 +53,18 @@ def find_masks(
     for key, several in claimed.items():
         if len(several) > 1:
             unused += [_refused(file, "mask_ambiguous", key) for file in several]
-    return {key: found[0] for key, found in claimed.items() if len(found) == 1}, unused
+    found = {key: several[0] for key, several in claimed.items() if len(several) == 1}
+    without = {key for fits in names.values() for key in fits} - found.keys()
+    return found, [*unused, *(Exclusion("mask", "no_mask", *key) for key in without)]
 
 
-def _names(studies: tuple[CineStudy, ...]) -> dict[str, list[StudyKey]]:
+def _names(studies: Iterable[CineStudy]) -> dict[str, list[StudyKey]]:
     """Return what a mask may call a study; two studies may have one name."""
     names: dict[str, set[StudyKey]] = defaultdict(set)
     for study in studies:
-        key = (study.patient_id, study.study_uid)
         series = {frame.image.series_uid for frame in study.late}
-        for name in (*key, *series):
-            names[name].add(key)
+        for name in (*study.key, *series):
+            names[name].add(study.key)
     names.pop("", None)
     return {name: sorted(keys) for name, keys in names.items()}
 

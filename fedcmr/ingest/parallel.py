@@ -3,26 +3,33 @@
 import multiprocessing
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
 from functools import cache
+from itertools import chain, islice
 from typing import Protocol, TypeVar
 
 from fedcmr.errors import DataError
+from fedcmr.memory import held_memory
 
+AHEAD = 4
+"""Items that a process may be ahead of the results taken: what waits must not fill the memory."""
+
+_held = ExitStack()  # what a worker holds until it ends
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
 
 class Map(Protocol):
-    """Apply a function to items; results come in the order of the items."""
+    """Apply a function to items, which are asked for as they are needed."""
 
     def __call__(
-        self, function: Callable[[_Item], _Result], items: Sequence[_Item], *, few: int
-    ) -> Iterator[_Result]:
-        """Return the results one by one; `few` items are done before processes have started."""
+        self, function: Callable[[_Item], _Result], items: Iterable[_Item], *, few: int
+    ) -> Iterator[tuple[_Item, _Result]]:
+        """Yield items with results, in order; `few` are done before processes have started."""
 
 
 @contextmanager
@@ -39,19 +46,27 @@ def parallel_map(workers: int) -> Iterator[Map]:
         def pool() -> ProcessPoolExecutor:
             # not fork: the parent may hold threads of torch or of a progress bar
             context = multiprocessing.get_context("spawn")
-            made = ProcessPoolExecutor(count, mp_context=context, initializer=_end_with_parent)
+            made = ProcessPoolExecutor(count, mp_context=context, initializer=_begin)
             stack.callback(made.shutdown, cancel_futures=True)
             return made
 
         def mapped(
-            function: Callable[[_Item], _Result], items: Sequence[_Item], *, few: int
-        ) -> Iterator[_Result]:
-            return (
-                map(function, items)
-                if count == 1 or len(items) <= few
-                else pool().map(function, items)
-            )
+            function: Callable[[_Item], _Result], items: Iterable[_Item], *, few: int
+        ) -> Iterator[tuple[_Item, _Result]]:
+            rest = iter(items)
+            first = [] if count == 1 else list(islice(rest, few + 1))
+            if len(first) <= few:
+                yield from ((item, function(item)) for item in chain(first, rest))
+                return
+            waiting: deque[tuple[_Item, Future[_Result]]] = deque()
+            for item in chain(first, rest):
+                waiting.append((item, pool().submit(function, item)))
+                if len(waiting) > AHEAD * count:
+                    done, result = waiting.popleft()
+                    yield done, result.result()
+            yield from ((done, result.result()) for done, result in waiting)
 
+        stack.enter_context(held_memory())
         try:
             yield mapped
         except BrokenProcessPool:
@@ -61,8 +76,9 @@ def parallel_map(workers: int) -> Iterator[Map]:
             ) from None
 
 
-def _end_with_parent() -> None:
-    """End this worker when the parent is killed; it would wait for work for ever."""
+def _begin() -> None:
+    """Hold freed memory; end when the parent is killed: a worker would wait for work for ever."""
+    _held.enter_context(held_memory())
     parent = multiprocessing.parent_process()
 
     def watch() -> None:

@@ -1,6 +1,7 @@
 """From a short-axis cine to the array that a network sees; training and prediction share it."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 from fedcmr.config import Preprocessing
 from fedcmr.dicom.refusal import RefusedError
 from fedcmr.ingest.heart import Heart, find_heart
+from fedcmr.ingest.percentile import percentile
 from fedcmr.ingest.quality import beats, heart_flags
 from fedcmr.ingest.resample import Taps, in_plane, over_one_beat, taps_along
 from fedcmr.ingest.study import RawCineVolume
@@ -74,27 +76,16 @@ def prepare(cine: RawCineVolume, preprocessing: Preprocessing) -> Prepared:
     before = (wanted - kept) // 2
     side = preprocessing.stored_side
     stored = np.zeros((wanted, preprocessing.phases, side, side), np.uint16)
-    crops, values = [], []
-    for z in range(first, first + kept):
-        rows, columns = _taps(cine, heart, preprocessing, z)
-        top, left = rows.inputs.min(), columns.inputs.min()
-        window = np.ascontiguousarray(
-            cine.array[z, :, top : rows.inputs.max() + 1, left : columns.inputs.max() + 1]
-        )
-        values.append(_changing(window[::INTENSITY_STEP]))
-        beat = over_one_beat(window, cine.times_ms[z], float(rr_ms[z]), preprocessing.phases)
-        crop = in_plane(
-            beat,
-            rows._replace(inputs=rows.inputs - top),
-            columns._replace(inputs=columns.inputs - left),
-        )
-        inside = rows.inside[:, None] & columns.inside
-        crops.append((crop, inside))
-    low, high = _range(values, preprocessing)
-    for place, (crop, inside) in enumerate(crops, start=before):
-        stored[place] = _stored(crop, low, high) * inside
-    if not all(inside.all() for _, inside in crops):
-        flags.add("heart_at_edge")
+    windows = [_window(cine, heart, preprocessing, z) for z in range(first, first + kept)]
+    low, high = _range([_changing(w.frames[::INTENSITY_STEP]) for w in windows], preprocessing)
+    for z, window in enumerate(windows, start=first):
+        frames = np.ascontiguousarray(window.frames)
+        beat = over_one_beat(frames, cine.times_ms[z], float(rr_ms[z]), preprocessing.phases)
+        crop = _stored(in_plane(beat, window.rows, window.columns), low, high)
+        inside = window.rows.inside[:, None] & window.columns.inside
+        np.multiply(crop, inside, out=stored[before + z - first], casting="unsafe")
+        if not inside.all():
+            flags.add("heart_at_edge")
     if kept < wanted:
         flags.add("few_slices")
     overview, box = _overview(cine, heart, preprocessing, first + kept // 2)
@@ -119,10 +110,17 @@ def choose_slices(motion: DoubleArray, wanted: int) -> tuple[int, int]:
     return int(np.argmax(sums)), kept
 
 
-def _taps(
-    cine: RawCineVolume, heart: Heart, preprocessing: Preprocessing, z: int
-) -> tuple[Taps, Taps]:
-    """Return the samples of the crop along y and along x of one slice."""
+class _Window(NamedTuple):
+    """What of one slice the crop is made of."""
+
+    frames: FloatArray
+    """(T, Y, X), as they lie in the cine."""
+    rows: Taps
+    """Of the window, not of the image."""
+    columns: Taps
+
+
+def _window(cine: RawCineVolume, heart: Heart, preprocessing: Preprocessing, z: int) -> _Window:
     half = (preprocessing.stored_side - 1) / 2 * preprocessing.spacing_mm
     rows, columns = (
         taps_along(
@@ -141,7 +139,13 @@ def _taps(
             strict=True,
         )
     )
-    return rows, columns
+    top, left = rows.inputs.min(), columns.inputs.min()
+    bottom, right = rows.inputs.max() + 1, columns.inputs.max() + 1
+    return _Window(
+        cine.array[z, :, top:bottom, left:right],
+        rows._replace(inputs=rows.inputs - top),
+        columns._replace(inputs=columns.inputs - left),
+    )
 
 
 def _changing(frames: FloatArray) -> FloatArray:
@@ -154,18 +158,19 @@ def _changing(frames: FloatArray) -> FloatArray:
 def _range(values: list[FloatArray], preprocessing: Preprocessing) -> tuple[float, float]:
     together = np.concatenate(values)
     if together.size:
-        percentiles = [preprocessing.low_percentile, preprocessing.high_percentile]
-        low, high = np.percentile(together, percentiles)
+        low = percentile(together, preprocessing.low_percentile)
+        high = percentile(together, preprocessing.high_percentile)
         if high > low:
-            return float(low), float(high)
+            return low, high
     raise RefusedError("blank")
 
 
-def _stored(crop: FloatArray, low: float, high: float) -> NDArray[np.uint16]:
+def _stored(crop: FloatArray, low: float, high: float) -> FloatArray:
+    """Return whole numbers from 0 to STORED_MAX, in place of the crop."""
     crop -= np.float32(low)
     crop *= np.float32(STORED_MAX / (high - low))
     np.clip(crop, 0, STORED_MAX, out=crop)
-    return np.rint(crop, out=crop).astype(np.uint16)
+    return np.rint(crop, out=crop)
 
 
 def _overview(
@@ -173,7 +178,7 @@ def _overview(
 ) -> tuple[NDArray[np.uint8], tuple[float, float, float, float]]:
     step = -(-max(cine.array.shape[2:]) // OVERVIEW_SIZE)
     image = cine.array[z, :, ::step, ::step].mean(axis=0, dtype=np.float32)
-    low, high = np.percentile(image, [1, 99.5])
+    low, high = percentile(image, 1), percentile(image, 99.5)
     scaled = np.clip((image - low) * (255 / max(high - low, 1e-6)), 0, 255)
     half = preprocessing.stored_side * preprocessing.spacing_mm / 2
     top, left = (

@@ -74,10 +74,10 @@ def sum_of_taps(
     frames: FloatArray, index: NDArray[np.int64], weight: FloatArray, axis: int
 ) -> FloatArray:
     """Return the weighted sum of `frames` taken at each row of `index` along `axis`."""
-    out: FloatArray = np.take(frames, index[0], axis=axis)
+    out: FloatArray = np.take(frames, index[0], axis=axis, mode="clip")
     out *= weight[0]
     for tap in range(1, len(index)):
-        more = np.take(frames, index[tap], axis=axis)
+        more = np.take(frames, index[tap], axis=axis, mode="clip")
         more *= weight[tap]
         out += more
     return out

@@ -25,6 +25,8 @@ from fedcmr.dicom.quiet import quiet
 from fedcmr.dicom.refusal import REASONS, RefusedError
 from fedcmr.types import DoubleArray, FloatArray, RawCine
 
+StudyKey: TypeAlias = tuple[str, str]
+"""PatientID and StudyInstanceUID, in memory only."""
 Scope: TypeAlias = Literal["file", "series", "slice", "study", "label", "mask"]
 
 
@@ -133,6 +135,11 @@ class CineStudy:
     def first(self) -> Frame:
         """Return the first frame of the most basal slice."""
         return self.grid[0][0]
+
+    @property
+    def key(self) -> StudyKey:
+        """Return what tells the study from all others of its export."""
+        return self.patient_id, self.study_uid
 
     @property
     def patient_id(self) -> str:

@@ -18,7 +18,7 @@ from torch.multiprocessing import get_context
 from torch.multiprocessing.spawn import ProcessExitedException, ProcessRaisedException, spawn
 
 from fedcmr.errors import FedcmrError
-from fedcmr.training.memory import held_memory
+from fedcmr.memory import held_memory
 
 Result = TypeVar("Result")
 

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import get_args
 
 from fedcmr.bench import data, memory
 from fedcmr.bench.data import bench_epoch, bench_first_batch
@@ -6,7 +7,7 @@ from fedcmr.bench.studies import write_copies, write_studies
 from fedcmr.config import Experiment, Preprocessing
 from fedcmr.data.store import open_dataset
 from fedcmr.ingest.scan import scan_export
-from fedcmr.phantom.sites import SITES
+from fedcmr.phantom.sites import SITES, Layout
 
 SMALL = Preprocessing(slices=3, phases=4, size=16)
 EXPERIMENT = Experiment.model_validate(
@@ -39,11 +40,13 @@ def test_growth_is_told_against_a_study() -> None:
     figure = memory._figure("training", (10, 60), (100.0, 105.0), 2.0)
     assert figure.value == 5.0
     assert figure.verdict == "not met"
+    assert "100 kB a study" in figure.detail
     assert memory._figure("training", (10, 60), (100.0, 99.0), 2.0).value == 0
 
 
-def test_only_enhanced_exports_of_a_site() -> None:
-    for name in data.ENHANCED:
-        layouts = {export.layout for export in data._enhanced(name).exports}
-        assert layouts <= {"enhanced", "enhanced_per_time"}
-        assert sum(export.share for export in data._enhanced(name).exports) == 1
+def test_each_kind_of_export_has_a_site() -> None:
+    for layout in get_args(Layout):
+        sites = [data._only(layout, site) for site in SITES.values()]
+        exports = [export for site in sites for export in site.exports]
+        assert {export.layout for export in exports} == {layout}
+        assert all(sum(e.share for e in site.exports) == 1 for site in sites if site.exports)

@@ -1,5 +1,8 @@
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import dicom_files
 import pytest
@@ -10,6 +13,8 @@ from fedcmr.bench.ingest import SiteExport, bench_cores, bench_ingest
 from fedcmr.cli.bench import app
 from fedcmr.config import Preprocessing
 from fedcmr.errors import DataError
+from fedcmr.ingest.parallel import Map
+from fedcmr.ingest.scan import scan_export
 
 SMALL = Preprocessing(slices=6, phases=10, spacing_mm=3.0, size=32)
 
@@ -30,24 +35,32 @@ def test_a_folder_without_images_is_an_error(tmp_path: Path) -> None:
         list(bench_ingest([SiteExport(tmp_path)], SMALL, repeats=1, name="x"))
 
 
-def test_one_process_and_two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[int] = []
+def test_one_process_and_two_that_have_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dicom_files.write(tmp_path, dicom_files.cine())
+    export = scan_export(tmp_path, workers=1)
+    asked: list[object] = []
 
-    def measured(exports: object, preprocessing: object, workers: int, folder: object) -> int:
-        asked.append(workers)
-        return 1
+    @contextmanager
+    def processes(workers: int) -> Iterator[Map]:
+        def mapped(function: Any, items: Iterable[Any], *, few: int) -> Iterator[tuple[Any, Any]]:
+            asked.append(workers)
+            return ((item, function(item)) for item in items)
+
+        yield mapped
 
     clock = iter(range(100))
-    monkeypatch.setattr(ingest, "_ingest", measured)
-    monkeypatch.setattr(ingest, "_start", lambda: 8)
+    monkeypatch.setattr(ingest, "parallel_map", processes)
+    monkeypatch.setattr(ingest, "scan_with", lambda mapped, dicom, progress: export)
     monkeypatch.setattr(ingest.time, "perf_counter", lambda: float(next(clock)) ** 2)
     monkeypatch.setattr(ingest.os, "sched_getaffinity", lambda _: {0, 1})
-    (figure,) = bench_cores(SiteExport(tmp_path), SMALL, repeats=1)
-    assert asked == [1, 2, 1, 2]
-    # of the second turn: 7^2 - 6^2, 9^2 - 8^2, 11^2 - 10^2
-    assert figure.value == pytest.approx(13 / (17 - 21))
+    (figure,) = bench_cores(tmp_path, SMALL, repeats=1)
+    assert asked == [2, 1, 2, 1, 2]
+    # of the second turn: 5^2 - 4^2, 7^2 - 6^2
+    assert figure.value == pytest.approx(9 / 13)
     monkeypatch.setattr(ingest.os, "sched_getaffinity", lambda _: {0})
-    (figure,) = bench_cores(SiteExport(tmp_path), SMALL, repeats=1)
+    (figure,) = bench_cores(tmp_path, SMALL, repeats=1)
     assert figure == replace(figure, value=None, detail="one core")
 
 

@@ -1,11 +1,17 @@
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 from typer.testing import CliRunner
 
 from fedcmr.bench import suite
 from fedcmr.bench.figure import Figure
-from fedcmr.bench.report import Report
+from fedcmr.bench.report import Machine, Report
 from fedcmr.cli.bench import app
 from fedcmr.errors import DataError
 
@@ -19,7 +25,7 @@ FIGURES = (
 def test_the_page_keeps_its_text_and_gets_the_tables(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    report = Report.of(lambda: FIGURES)
+    report = Report(Machine.here(), 1.0, FIGURES)
     monkeypatch.setattr(suite, "_run", lambda arguments, command: report)
     monkeypatch.setattr(suite, "COMMANDS", ("bench a",))
     page = tmp_path / "performance.md"
@@ -42,11 +48,62 @@ def test_a_page_without_the_markers_is_refused(tmp_path: Path) -> None:
     page = tmp_path / "performance.md"
     page.write_text("nothing")
     with pytest.raises(DataError, match="no lines"):
-        suite.write_page(page, {"bench a": Report.of(lambda: FIGURES)})
+        suite.check_page(page)
+    with pytest.raises(DataError, match="no lines"):
+        suite.check_page(tmp_path / "nowhere.md")
 
 
-def test_a_bench_that_fails_is_told_and_ends_nothing() -> None:
-    ((_, report),) = suite.run_all(["bench nothing"])
-    (figure,) = report.figures
-    assert figure.verdict == "not run"
-    assert "exit code 2: error: No such command 'nothing'." in figure.detail
+@pytest.mark.parametrize(
+    ("ending", "why"),
+    [
+        ("sys.exit(4)", "exit code 4: error: no place"),
+        ("open(report, 'w').write('{')", "it wrote no report: error: no place"),
+        ("open('told', 'w'); time.sleep(1000)", "not done after 900 s: error: no place"),
+    ],
+)
+def test_a_bench_that_fails_is_told_with_what_it_found(
+    ending: str, why: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    content = json.dumps(Report(Machine.here(), 1.0, FIGURES[:1]).to_json())
+    code = (
+        "import subprocess, sys, time\n"
+        "left = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(1000)'])\n"
+        "open('left', 'w').write(str(left.pid))\n"
+        "report = sys.argv[-1] + '/a.json'\n"
+        f"open(report, 'w').write({content!r})\n"
+        "print('error: no place', file=sys.stderr, flush=True)\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(suite.subprocess, "Popen", Impatient)
+    report = suite._run([sys.executable, "-c", code + ending], "bench a")
+    assert [figure.name for figure in report.figures[:-1]] == ["a.time"] * ("{" not in ending)
+    assert report.figures[-1].verdict == "not run"
+    assert report.figures[-1].detail == why
+    left = int((tmp_path / "left").read_text())
+    assert wait_until(lambda: is_gone(left))
+
+
+class Impatient(subprocess.Popen[bytes]):
+    """Ends the patience with a process once it has told that it sleeps."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        told = Path("told").exists
+        if timeout == suite.LIMIT_S:
+            wait_until(lambda: told() or self.poll() is not None)
+            if told():
+                raise subprocess.TimeoutExpired("a", timeout)
+        return super().wait(timeout)
+
+
+def wait_until(condition: Callable[[], bool]) -> bool:
+    end = time.monotonic() + 60
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.01)
+    return condition()
+
+
+def is_gone(process: int) -> bool:
+    try:
+        return psutil.Process(process).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True

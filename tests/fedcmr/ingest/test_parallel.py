@@ -1,10 +1,11 @@
 import os
 import signal
+from collections.abc import Iterator
 
 import pytest
 
 from fedcmr.errors import DataError
-from fedcmr.ingest.parallel import parallel_map
+from fedcmr.ingest.parallel import AHEAD, parallel_map
 
 
 def square(number: int) -> tuple[int, int]:
@@ -19,16 +20,30 @@ def die(number: int) -> int:
 def test_order_is_kept_over_processes() -> None:
     with parallel_map(2) as mapped:
         results = list(mapped(square, range(20), few=0))
-        again = list(mapped(square, range(20), few=0))
-    assert [value for value, _ in results] == [n * n for n in range(20)]
-    assert os.getpid() not in {process for _, process in results}
-    assert {process for _, process in again} <= {process for _, process in results + again}
+    assert [(item, value) for item, (value, _) in results] == [(n, n * n) for n in range(20)]
+    assert os.getpid() not in {process for _, (_, process) in results}
+
+
+def test_items_are_asked_for_a_few_ahead() -> None:
+    asked: list[int] = []
+
+    def items() -> Iterator[int]:
+        for number in range(1000):
+            asked.append(number)
+            yield number
+
+    with parallel_map(2) as mapped:
+        results = mapped(square, items(), few=3)
+        assert [next(results)[0] for _ in range(5)] == list(range(5))
+        assert 5 < len(asked) <= 5 + 2 * AHEAD + 1
 
 
 @pytest.mark.parametrize(("workers", "few"), [(1, 0), (2, 20)])
 def test_one_worker_or_few_items_stay_in_this_process(workers: int, few: int) -> None:
     with parallel_map(workers) as mapped:
-        assert {process for _, process in mapped(square, range(20), few=few)} == {os.getpid()}
+        done = list(mapped(square, range(20), few=few))
+    assert [item for item, _ in done] == list(range(20))
+    assert {process for _, (_, process) in done} == {os.getpid()}
 
 
 def test_a_killed_worker_is_one_clear_error() -> None:

@@ -1,7 +1,8 @@
-"""The allocator while a network trains: memory that is freed stays in the process until the end.
+"""The allocator while much is computed: memory that is freed stays in the process until the end.
 
-Activations of hundreds of MB are freed and asked for again within one step. By default glibc gives
-each of them back to the system, which then clears every page anew: a fifth of a step on a CPU.
+Activations of hundreds of MB and arrays of cines are freed and soon asked for again. By default
+glibc gives each of them back to the system, which then clears every page anew: a fifth of a
+training step on a CPU, a third of the preparation of a study.
 """
 
 import ctypes

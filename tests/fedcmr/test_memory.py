@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from fedcmr.training.memory import held_memory
+from fedcmr.memory import held_memory
 
 pytestmark = pytest.mark.skipif(
     not hasattr(ctypes.CDLL(None), "mallopt"), reason="needs glibc, whose allocator is set"
