@@ -42,13 +42,15 @@ def largest_costs(model: ModelSettings, preprocessing: Preprocessing, samples: i
         f"model.costs.{model.name}.{model.layout}",
         f"share of a step's time in its {NAMED} largest costs, {where}, {samples} samples of "
         f"{' x '.join(map(str, cine.shape[1:]))}",
-        100 * sum(seconds for _, seconds in first) / total,
+        100 * sum(spent for _, spent in first) / total,
         "%",
-        detail="; ".join(f"{name} {100 * seconds / total:.0f} %" for name, seconds in first),
+        detail="; ".join(f"{name} {100 * spent / total:.0f} %" for name, spent in first)
+        + f"; of {total / 1e6:.2f} s",
     )
 
 
 def _costs(step: Callable[[], None]) -> Counter[str]:
+    """Return the microseconds of each kind."""
     with profile(activities=[ProfilerActivity.CPU], record_shapes=True) as recorded:
         step()
     costs: Counter[str] = Counter()

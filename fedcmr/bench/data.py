@@ -34,7 +34,7 @@ MOST_PERCENT = 3.0
 """Of an epoch's CPU time that may go into data."""
 FIRST_BATCH_S = 1.0
 EPOCH_STUDIES = 1
-INGESTED, TRAINED = (8, 72), (100, 400)
+INGESTED, TRAINED = (24, 120), (100, 400)
 """Studies whose peaks of memory are compared."""
 
 

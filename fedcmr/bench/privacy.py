@@ -27,6 +27,7 @@ from torch.func import functional_call, grad, vmap
 from fedcmr.bench.figure import Figure
 from fedcmr.bench.timing import medians_in_turn
 from fedcmr.config import Preprocessing
+from fedcmr.memory import held_memory
 from fedcmr.models.registry import build
 from fedcmr.network import ModelName, ModelSettings
 from fedcmr.privacy.dp_sgd import SMALLEST_NORM, PrivateGradient
@@ -60,9 +61,10 @@ def bench_privacy(
     torch.set_num_threads(threads)
     device = visible_devices()[0]
     steps = {way: _finished(_step(way, *_case(name, size, studies, device))) for way in _WAYS}
-    sums = {way: [part.clone() for part in step()] for way, step in steps.items()}
     clock = time.perf_counter if device.type == "cuda" else time.process_time
-    seconds = medians_in_turn(steps, repeats, clock=clock)
+    with held_memory():  # as training does
+        sums = {way: [part.clone() for part in step()] for way, step in steps.items()}
+        seconds = medians_in_turn(steps, repeats, clock=clock)
     memory = {way: _peak_mb(way, name, size, studies, threads) for way in _WAYS}
     what = f"{name}, {size} x {size}, {studies} studies a step"
     for way in _WAYS:

@@ -29,7 +29,7 @@ class Map(Protocol):
     def __call__(
         self, function: Callable[[_Item], _Result], items: Iterable[_Item], *, few: int
     ) -> Iterator[tuple[_Item, _Result]]:
-        """Yield items with results, in order; `few` are done before processes have started."""
+        """Yield items with results, in order; `few` are done before processes could start."""
 
 
 @contextmanager
@@ -54,8 +54,9 @@ def parallel_map(workers: int) -> Iterator[Map]:
             function: Callable[[_Item], _Result], items: Iterable[_Item], *, few: int
         ) -> Iterator[tuple[_Item, _Result]]:
             rest = iter(items)
-            first = [] if count == 1 else list(islice(rest, few + 1))
-            if len(first) <= few:
+            begun = pool.cache_info().currsize > 0
+            first = [] if count == 1 or begun else list(islice(rest, few + 1))
+            if count == 1 or (not begun and len(first) <= few):
                 yield from ((item, function(item)) for item in chain(first, rest))
                 return
             waiting: deque[tuple[_Item, Future[_Result]]] = deque()
