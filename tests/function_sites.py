@@ -16,6 +16,7 @@ from fedcmr.evaluation.joint import collect_joint
 from fedcmr.evaluation.sums import collect
 from fedcmr.federation import messages as wire
 from fedcmr.federation.cohort import Cohort
+from fedcmr.federation.parts import sliced
 
 Site = Callable[[str, RecordDict], RecordDict | str | None]
 """Kind and content of a message to the reply, a refusal, or None for silence."""
@@ -36,9 +37,14 @@ def experiment(**federation: object) -> Experiment:
     )
 
 
-def data(array: Array) -> Iterator[bytes]:
+def data(array: Array) -> Iterator[memoryview]:
     """The data of an array in parts of odd size."""
-    return (array.data[start : start + 1001] for start in range(0, len(array.data), 1001))
+    return (part for [part] in sliced(array.data, size=1001))
+
+
+def arrays(vectors: Mapping[str, np.ndarray]) -> ArrayRecord:
+    """As Shelf, with the data."""
+    return ArrayRecord({name: Array(values) for name, values in vectors.items()})
 
 
 class FunctionLink:
@@ -49,6 +55,7 @@ class FunctionLink:
         self.away: set[str] = set()
         self.connections: dict[str, int] = {}
         self.objects = SimpleNamespace(largest_message=0)
+        self.shelf = SimpleNamespace(arrays=arrays)
         self.withdrawn: dict[str, str] = {}
         self._asked: dict[str, tuple[str, RecordDict]] = {}
         self.sent: list[tuple[str, str]] = []

@@ -16,7 +16,7 @@ import torch._dynamo  # the first optimiser of every life would import it
 from fedcmr_client.app import client_app
 from fedcmr_client.gate import Gate, Site
 from fedcmr_client.keys import make_site_key
-from fedcmr_client.link import Packed
+from fedcmr_client.packed import Packed
 from fedcmr_client.round_store import RoundStore
 from fedcmr_client.worker import Worker
 from flwr.app import Message
@@ -32,6 +32,7 @@ ROUNDS = 10
 EXPERIMENT = Experiment.model_validate(
     {
         **PRIVATE.model_dump(),
+        "model": {"name": "t_cnn"},
         "training": {"batch_size": 2, "learning_rate": 1e-3, "local_epochs": 6},
         "federation": {"rounds": ROUNDS, "quorum": 1, "select": "last"},
         "privacy": {"mechanism": "dp_sgd", "noise_multiplier": 1.0, "accountant": "rdp"}

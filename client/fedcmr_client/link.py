@@ -15,10 +15,8 @@ from pathlib import Path
 import httpx
 from cryptography.hazmat.primitives.asymmetric import ec
 from flwr.app import Message
-from flwr.app.message import remove_content_from_message
-from flwr.app.message.arraychunk import ArrayChunk
 from flwr.common.constant import HEARTBEAT_DEFAULT_INTERVAL
-from flwr.common.serde import message_from_proto, message_to_proto, run_from_proto
+from flwr.common.serde import message_from_proto, run_from_proto
 from flwr.proto.fleet_pb2 import (
     ActivateNodeRequest,
     DeactivateNodeRequest,
@@ -29,22 +27,10 @@ from flwr.proto.heartbeat_pb2 import SendNodeHeartbeatRequest
 from flwr.proto.node_pb2 import Node
 from flwr.proto.run_pb2 import GetRunRequest
 from flwr.supercore.heartbeat import HeartbeatSender
-from flwr.supercore.inflatable.inflatable_object import (
-    InflatableObject,
-    get_all_nested_objects,
-    get_object_tree,
-    no_object_id_recompute,
-)
 from flwr.supercore.inflatable.inflatable_protobuf_utils import (
     make_confirm_message_received_fn_protobuf,
-    make_pull_object_fn_protobuf,
-    make_push_object_fn_protobuf,
 )
-from flwr.supercore.inflatable.inflatable_utils import (
-    ObjectPullError,
-    ObjectPushError,
-    push_objects,
-)
+from flwr.supercore.inflatable.inflatable_utils import ObjectPullError, ObjectPushError
 from flwr.supercore.interceptors.http.runtime_version import RuntimeVersionHttpInterceptor
 from flwr.supercore.primitives.asymmetric import public_key_to_bytes
 from flwr.supercore.protobuf.client import ProtobufCall, ProtobufRequestContext
@@ -53,7 +39,8 @@ from flwr.supernode.node_auth_http_interceptor import NodeAuthHttpInterceptor
 
 from fedcmr.errors import ConfigurationError, NetworkError
 from fedcmr.federation.messages import VERSION_HEADER
-from fedcmr_client.incoming import Arrays, pull_message
+from fedcmr_client.incoming import Arrays, pull_message, puller
+from fedcmr_client.packed import Packed
 from fedcmr_client.transport import Transport
 
 WAIT_S = 5
@@ -85,7 +72,7 @@ class Connection:
                 return None
             announced = message_from_proto(response.messages_list[0])
             run_id, tree = announced.metadata.run_id, response.message_object_trees[0]
-            pull = make_pull_object_fn_protobuf(self._client.PullObject, self._node, run_id)
+            pull = puller(self._client, self._node, run_id)
             confirm = make_confirm_message_received_fn_protobuf(
                 self._client.ConfirmMessageReceived, self._node, run_id
             )
@@ -103,7 +90,7 @@ class Connection:
             request = GetRunRequest(node=self._node, run_id=run_id)
             return run_from_proto(self._client.GetRun(request).run).fab_hash
 
-    def send(self, reply: "Packed", seconds: float) -> None:
+    def send(self, reply: Packed, seconds: float) -> None:
         """Push a reply.
 
         Args:
@@ -122,40 +109,8 @@ class Connection:
                     clientapp_runtime_list=[seconds],
                 )
             )
-            push = make_push_object_fn_protobuf(
-                self._client.PushObject, self._node, reply.run_id, response.session_id
-            )
-            push_objects(reply.objects, push, object_ids_to_push=set(response.objects_to_push))
-
-
-class Packed:
-    """A reply as it travels: an envelope, and objects named by their sha256.
-
-    Args:
-        reply: answer to a received message; it must not change any more.
-    """
-
-    def __init__(self, reply: Message) -> None:
-        self.run_id = reply.metadata.run_id
-        with no_object_id_recompute():
-            reply.metadata.__dict__["_message_id"] = reply.object_id
-            self.objects = get_all_nested_objects(reply)
-            self.tree = get_object_tree(reply)
-        bare = remove_content_from_message(reply) if reply.has_content() else reply
-        self.envelope = message_to_proto(bare)
-
-    @property
-    def size(self) -> int:
-        """Bytes of envelope and objects, before HTTP and TLS."""
-        envelope: int = self.envelope.ByteSize()
-        return envelope + sum(_length(item) for item in self.objects.values())
-
-
-def _length(item: InflatableObject) -> int:
-    if isinstance(item, ArrayChunk):  # a head that says how long it is, and the data
-        length = len(item.data)
-        return len(ArrayChunk(memoryview(b"")).deflate()) - 1 + len(str(length)) + length
-    return len(item.deflate())
+            names = {*response.objects_to_push}
+            reply.push(self._client, self._node, response.session_id, names)
 
 
 @contextmanager

@@ -11,7 +11,6 @@ from fedcmr.cli.lock import only_one
 from fedcmr.cli.run import end_on_sigterm
 from fedcmr.data.store import open_dataset
 from fedcmr.federation.address import check_free
-from fedcmr.federation.messages import PART
 from fedcmr.settings import parse_settings
 from fedcmr_client.keys import check_private
 from fedcmr_client.settings import SiteFolder, SiteSettings, open_site
@@ -69,7 +68,6 @@ def _work(folder: SiteFolder, wait: bool) -> None:
     settings = folder.settings
     os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
     os.environ.setdefault("FLWR_DISABLE_UPDATE_CHECK", "1")
-    os.environ.setdefault("FLWR_PRIVATE_MAX_ARRAY_CHUNK_SIZE", str(PART))
     # torch and Flower take seconds to import: `--help` and wrong settings need neither.
     import torch
     from flwr.supercore.grpc_health import run_health_server_grpc_no_tls

@@ -15,8 +15,9 @@ from fedcmr_client.approval import NotApproved
 from fedcmr_client.failures import GpuFailed, fault_of
 from fedcmr_client.gate import Site
 from fedcmr_client.keys import load_site_key
-from fedcmr_client.link import Connection, Packed, connect
+from fedcmr_client.link import Connection, connect
 from fedcmr_client.outbox import kind_of, outgoing
+from fedcmr_client.packed import Packed
 
 log = logging.getLogger("fedcmr")
 

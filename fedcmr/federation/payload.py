@@ -15,11 +15,16 @@ from fedcmr.errors import DataError
 from fedcmr.types import FloatArray
 
 
-def to_npy(values: NDArray[Any]) -> bytes:
-    """Return what numpy.save writes for a vector (P,), by a single copy of the values."""
+def npy_pieces(values: NDArray[Any]) -> tuple[bytes, memoryview]:
+    """Return what numpy.save writes for a vector (P,), in two pieces; no copy of the values."""
     head = io.BytesIO()
     np.lib.format.write_array_header_1_0(head, np.lib.format.header_data_from_array_1_0(values))
-    return b"".join((head.getvalue(), np.ascontiguousarray(values).data))
+    return head.getvalue(), np.ascontiguousarray(values).data
+
+
+def to_npy(values: NDArray[Any]) -> bytes:
+    """Return what numpy.save writes for a vector (P,), by a single copy of the values."""
+    return b"".join(npy_pieces(values))
 
 
 def from_npy(content: bytes) -> FloatArray:

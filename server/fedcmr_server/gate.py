@@ -118,7 +118,8 @@ async def _read(receive: Receive) -> bytes | None:
     """
     parts = []
     while True:
-        message = await asyncio.wait_for(receive(), STALL_S)
+        async with asyncio.timeout(STALL_S):
+            message = await receive()
         if message["type"] != "http.request":
             return None
         parts.append(message.get("body", b""))

@@ -40,6 +40,7 @@ from fedcmr_server.disk import writing
 from fedcmr_server.objects import DiskObjectStore
 from fedcmr_server.parcel import Parcel, Sent, Stored, is_small
 from fedcmr_server.reply import Reply, open_reply
+from fedcmr_server.shelf import Shelf
 from fedcmr_server.waiting import Waiting
 
 log = logging.getLogger("fedcmr")
@@ -57,6 +58,7 @@ class FleetLink:
 
     def __init__(self, folder: Path) -> None:
         self.objects = DiskObjectStore(folder)
+        self.shelf = Shelf(self.objects)
         stores = ObjectStoreFactory(FLWR_IN_MEMORY_DB_NAME)
         stores.store_instance = self.objects
         self._state = InMemoryLinkState(NoOpFederationManager(), self.objects)
@@ -164,7 +166,7 @@ class FleetLink:
             self.objects.clear()
 
     def keep(self, content: RecordDict) -> Parcel:
-        """Put a content into the store, for messages, until `drop`; its arrays lose their data.
+        """Put a content into the store, for messages, until `drop`.
 
         Raises:
             DataError: the disk is full.
@@ -174,9 +176,6 @@ class FleetLink:
             missing = set(self.objects.preregister(TaskIdentity.run_id, tree))
             self.objects.hold(tree.object_id)
             self._keep(content, missing)
-        for record in content.array_records.values():
-            for array in record.values():
-                array.data = b""  # records are part of cycles: it would stay for long
         return Parcel(tree)
 
     def drop(self, parcel: Parcel) -> None:

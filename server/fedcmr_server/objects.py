@@ -5,20 +5,24 @@ of a few MiB. Its own store holds all of them in memory. What is used of it is h
 tests/server/test_flower_contract.py.
 """
 
+from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO
 
 from flwr.proto.message_pb2 import ObjectTree
+from flwr.supercore.inflatable.inflatable_utils import validate_object_content
+from flwr.supercore.object_store import NoObjectInStoreError
 from flwr.supercore.object_store.in_memory_object_store import InMemoryObjectStore
 
 from fedcmr.errors import DataError
+from fedcmr.federation.parts import part_data, part_head
 
 
 class DiskObjectStore(InMemoryObjectStore):
     """Flower's store in memory with every content in a file of its own."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__()
+        super().__init__(verify=False)  # `put` verifies
         self.folder = folder
         self._failure: OSError | None = None
         self._owner: dict[str, str] = {}
@@ -41,32 +45,50 @@ class DiskObjectStore(InMemoryObjectStore):
             self._owner.update(dict.fromkeys(missing, object_tree.object_id))
             return missing
 
-    def put(self, object_id: str, object_content: bytes) -> None:
-        """Keep the content of an object that was registered.
+    def put(self, object_id: str, object_content: bytes | memoryview) -> None:
+        """Keep the content of an object that was registered; a memoryview is a part of an array.
 
         Raises:
             ValueError: the content is not the object's, or the message is too large.
             NoObjectInStoreError: there is no such object.
             OSError: the disk is full.
         """
+        if sha256(object_content).hexdigest() != object_id:
+            raise ValueError("the content is not that of the object")
+        if isinstance(object_content, memoryview):
+            part_data(object_content)
+        else:
+            validate_object_content(object_content)
         with self.lock_store:
-            super().put(object_id, object_content)
+            if object_id not in self.store:
+                raise NoObjectInStoreError(f"{object_id} was not announced")
             entry, path = self.store[object_id], self.folder / object_id
-            if not entry.content:
-                return  # was here already
-            entry.content = b""
+            if entry.is_available:
+                return
             owner = self._owner[object_id]
             self._room[owner] = self._room.get(owner, 0) - len(object_content)
+            if self._room[owner] < 0:
+                raise ValueError("a message is larger than any of this experiment")
             try:
-                if self._room[owner] < 0:
-                    raise ValueError("a message is larger than any of this experiment")
                 path.write_bytes(object_content)
-            except (OSError, ValueError) as error:
-                entry.is_available = False
+            except OSError as error:
                 path.unlink(missing_ok=True)
-                if isinstance(error, OSError):
-                    self._failure = error
+                self._failure = error
                 raise
+            entry.is_available = True
+
+    def fill(self, object_id: str, pieces: list[memoryview]) -> None:
+        """Keep a part of an array of the coordinator's own, which has been named by its content.
+
+        Raises:
+            KeyError: it was not registered.
+            OSError: the disk is full.
+        """
+        with self.lock_store:
+            entry = self.store[object_id]
+            with (self.folder / object_id).open("wb") as file:
+                file.writelines([part_head(sum(map(len, pieces))), *pieces])
+            entry.is_available = True
 
     def get(self, object_id: str) -> bytes | None:
         """Return a content; b"" before it has arrived, None for an unknown object."""

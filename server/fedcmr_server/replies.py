@@ -3,6 +3,7 @@
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -23,8 +24,8 @@ from fedcmr_server.state import Contribution
 
 METRICS = {wire.EXAMPLES, wire.STEPS, wire.LOSS, wire.SECONDS}
 
-AT_ONCE = 2**22
-"""Bytes of an update that are looked at together."""
+LONGEST_HEAD = 2**12
+"""Bytes in which the shape of an array must be told."""
 
 
 class Unusable(FedcmrError):
@@ -134,7 +135,7 @@ def read_contribution(reply: Reply, cohort: Cohort, experiment: Experiment) -> C
 
 def read_update(
     reply: Reply, layout: Layout, start: FloatArray, precision: UpdatePrecision
-) -> Iterator[bytes]:
+) -> Iterator[memoryview]:
     """Yield the weights of an update as little-endian float32, block by block, checked.
 
     Args:
@@ -154,49 +155,34 @@ def read_update(
             count = -(-layout.size // BLOCK)
             scales = np.concatenate([*_values(reply, wire.SCALES, np.dtype("<f4"), count)])
             kind = np.dtype(LEVELS[precision][1])
-            blocks = decode(_values(reply, wire.WEIGHTS, kind, layout.size), scales, start)
+            values = _values(reply, wire.WEIGHTS, kind, layout.size, together=BLOCK)
+            blocks = decode(values, scales, start)
         for block in blocks:
             if not np.isfinite(block).all():
                 raise Unusable("weights contain a value that is not finite")
-            yield block.tobytes()
+            yield block.data.cast("B")
 
 
-def _values(reply: Reply, name: str, expected: np.dtype[Any], size: int) -> Iterator[Any]:
-    """Yield the values of one of the arrays, AT_ONCE bytes of them at a time."""
-    array = reply.content().array_records[wire.ARRAYS][name]
-    file = io.BufferedReader(_Parts(reply.data(array)), AT_ONCE)
-    np.lib.format.read_magic(file)
-    shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+def _values(
+    reply: Reply, name: str, expected: np.dtype[Any], size: int, together: int = 1
+) -> Iterator[Any]:
+    """Yield the values of one of the arrays, part by part; as many as are `together` stay so."""
+    parts = reply.data(reply.content().array_records[wire.ARRAYS][name])
+    first = next(parts)
+    head = io.BytesIO(first[:LONGEST_HEAD])
+    np.lib.format.read_magic(head)
+    shape, _, dtype = np.lib.format.read_array_header_1_0(head)
     if dtype != expected or shape != (size,):
         raise Unusable(f"{name} are {dtype} {shape}, expected {expected} ({size},)")
-    left = expected.itemsize * size
-    while left:
-        block = file.read(min(AT_ONCE, left))
-        if len(block) != min(AT_ONCE, left):
-            raise Unusable("the weights have another size than the network")
-        left -= len(block)
-        yield np.frombuffer(block, expected)
-    if file.read(1):
+    left, rest, whole = expected.itemsize * size, b"", expected.itemsize * together
+    for part in chain([first[head.tell() :]], parts):
+        block = memoryview(b"".join((rest, part))) if rest else part
+        left -= len(part)
+        if left < 0:
+            break
+        end = len(block) - len(block) % whole if left else len(block)
+        if end:
+            yield np.frombuffer(block[:end], expected)
+        rest = bytes(block[end:])
+    if left:
         raise Unusable("the weights have another size than the network")
-
-
-class _Parts(io.RawIOBase):
-    """Consecutive parts as one file."""
-
-    def __init__(self, parts: Iterator[bytes]) -> None:
-        self._parts = parts
-        self._rest = memoryview(b"")
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        while not self._rest:
-            part = next(self._parts, None)
-            if part is None:
-                return 0
-            self._rest = memoryview(part)
-        count = min(len(buffer), len(self._rest))
-        buffer[:count] = self._rest[:count]
-        self._rest = self._rest[count:]
-        return count

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from flwr.app import Array, Message, RecordDict
-from flwr.app.message.arraychunk import ArrayChunk
 from flwr.supercore.inflatable.inflatable_object import (
     InflatableObject,
     get_object_body,
@@ -14,13 +13,14 @@ from flwr.supercore.inflatable.inflatable_object import (
 from flwr.supercore.inflatable.inflatable_utils import inflatable_class_registry
 
 from fedcmr.errors import PartialRun
+from fedcmr.federation.parts import part_data
 from fedcmr_server.objects import DiskObjectStore
 
 LONGEST_REASON = 500
 """Characters of a site's refusal that are kept."""
 
 
-def _nothing(array: Array) -> Iterator[bytes]:
+def _nothing(array: Array) -> Iterator[memoryview]:
     return iter(())
 
 
@@ -30,7 +30,7 @@ class Reply:
 
     records: RecordDict = field(default_factory=RecordDict)
     refusal: str = ""
-    data: Callable[[Array], Iterator[bytes]] = _nothing
+    data: Callable[[Array], Iterator[memoryview]] = _nothing
     """Reads the bytes of one of the arrays, part by part."""
 
     def content(self) -> RecordDict:
@@ -70,9 +70,9 @@ def open_reply(message: Message, store: DiskObjectStore) -> Reply:
                 known[object_id] = inflatable_class_registry[kind].inflate(content, below)
         return known[object_id]
 
-    def data(array: Array) -> Iterator[bytes]:
+    def data(array: Array) -> Iterator[memoryview]:
         for part in array.data.decode().split(","):
-            yield get_object_body(store.get(part) or b"", ArrayChunk)
+            yield part_data(store.get(part) or b"")
 
     inflated = inflate(message.metadata.message_id)
     if not isinstance(inflated, Message):

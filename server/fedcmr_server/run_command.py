@@ -13,7 +13,6 @@ from fedcmr.cli.say import say
 from fedcmr.config import Experiment
 from fedcmr.errors import PartialRun, UsageError
 from fedcmr.federation.address import check_free
-from fedcmr.federation.messages import PART
 from fedcmr.settings import load_settings, parse_settings
 from fedcmr_server.settings import ServerFolder, ServerSettings, open_server
 
@@ -72,7 +71,6 @@ def run_command(
         check_free(server.settings.health)
     os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
     os.environ.setdefault("FLWR_DISABLE_UPDATE_CHECK", "1")
-    os.environ.setdefault("FLWR_PRIVATE_MAX_ARRAY_CHUNK_SIZE", str(PART))
     # torch and Flower take seconds to import: `--help` and wrong settings need neither.
     from fedcmr_server.run import run_experiment, survey_sites
 

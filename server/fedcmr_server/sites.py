@@ -5,12 +5,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
-from flwr.app import Array, ArrayRecord, ConfigRecord, RecordDict
-from flwr.common.constant import SType
+from flwr.app import ConfigRecord, RecordDict
 
 from fedcmr.federation import messages as wire
 from fedcmr.federation.cohort import Cohort
-from fedcmr.federation.payload import to_npy
 from fedcmr.types import FloatArray
 from fedcmr_server.link import FleetLink
 from fedcmr_server.parcel import Parcel, Sent
@@ -143,7 +141,7 @@ class Sites:
         """Keep a question for `ask` while the context is open.
 
         Args:
-            arrays: weight vectors (P,) by name; no copy of them stays in memory.
+            arrays: weight vectors (P,) by name, which must not change; no copy stays in memory.
             config: what the configuration says besides the experiment.
         """
         parcel = self.link.keep(self._records(arrays, config))
@@ -157,9 +155,5 @@ class Sites:
     ) -> RecordDict:
         records = RecordDict({wire.CONFIG: ConfigRecord({**self._config, **config})})
         if arrays:
-            vectors = {
-                name: Array(str(values.dtype), values.shape, SType.NUMPY, to_npy(values))
-                for name, values in arrays.items()
-            }
-            records[wire.ARRAYS] = ArrayRecord(vectors)
+            records[wire.ARRAYS] = self.link.shelf.arrays(arrays)
         return records

@@ -64,7 +64,7 @@ class Spool:
             raise DataError("a stored update is damaged", where=str(values))
         return kept.contribution
 
-    def add(self, name: str, contribution: Contribution, blocks: Iterator[bytes]) -> None:
+    def add(self, name: str, contribution: Contribution, blocks: Iterator[memoryview]) -> None:
         """Keep an update.
 
         Args:
@@ -78,7 +78,7 @@ class Spool:
         """
         whole = hashlib.sha256()
 
-        def hashed() -> Iterator[bytes]:
+        def hashed() -> Iterator[memoryview]:
             for block in blocks:
                 whole.update(block)
                 yield block

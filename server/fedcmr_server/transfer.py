@@ -7,9 +7,11 @@ of Flower beyond its public names is held by tests/server/test_flower_contract.p
 """
 
 import os
-from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import cast
 
 from flwr.proto.message_pb2 import PullObjectRequest, PullObjectResponse, PushObjectRequest
+from flwr.proto.node_pb2 import Node
 from flwr.supercore.protobuf.constants import PROTOBUF_MEDIA_TYPE
 from flwr.superlink.servicer.fleet.fleet_handlers import push_object
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # has no types
@@ -17,6 +19,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from fedcmr.federation.parts import KIND, apart, field_head
 from fedcmr_server.link import FleetLink
 
 NODE = "fedcmr.node"
@@ -27,8 +30,37 @@ PULL, PUSH = "/v1/fleet/pull-object", "/v1/fleet/push-object"
 PIECE = 2**18
 """Bytes of a part that are in memory at once on their way out."""
 
-CONTENT = PullObjectResponse.OBJECT_CONTENT_FIELD_NUMBER << 3 | 2
-"""Tag of a field of bytes (protobuf encoding, "length-delimited")."""
+CONTENT = PullObjectResponse.OBJECT_CONTENT_FIELD_NUMBER
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A request to push an object, for Flower's handler; a part of an array is not copied."""
+
+    node: Node
+    run_id: int
+    object_id: str
+    session_id: str
+    object_content: bytes | memoryview
+
+
+def read_upload(body: bytes) -> Upload:
+    """Return what the body of a request to push an object says.
+
+    Raises:
+        ValueError: it says nothing.
+        DecodeError: the same.
+    """
+    rest, content = apart(body, PushObjectRequest.OBJECT_CONTENT_FIELD_NUMBER)
+    head = PushObjectRequest.FromString(rest)
+    is_part = content[: len(KIND)] == KIND
+    return Upload(
+        head.node,
+        head.run_id,
+        head.object_id,
+        head.session_id,
+        content if is_part else bytes(content),
+    )
 
 
 class Transfer:
@@ -63,7 +95,7 @@ class Transfer:
         with part:
             left = os.fstat(part.fileno()).st_size
             head = PullObjectResponse(object_found=True, object_available=True).SerializeToString()
-            head += bytes([CONTENT, *_varint(left)])
+            head += field_head(CONTENT, left)
             await _start(send, len(head) + left)
             await send({"type": "http.response.body", "body": head, "more_body": True})
             while left:
@@ -74,9 +106,10 @@ class Transfer:
 
     async def _pushed(self, body: bytes, node: int, send: Send) -> bool:
         try:
-            request = PushObjectRequest.FromString(body)
-            if request.node.node_id != node:
+            upload = read_upload(body)
+            if upload.node.node_id != node:
                 return False
+            request = cast(PushObjectRequest, upload)
             response = await run_in_threadpool(push_object, request, self._link.states.state())
         except Exception:  # Flower's handler raises anything on what a site made up
             return False
@@ -89,14 +122,6 @@ class Transfer:
 async def _start(send: Send, length: int) -> None:
     headers = [(b"content-type", PROTOBUF_MEDIA_TYPE.encode()), (b"content-length", b"%d" % length)]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
-
-
-def _varint(number: int) -> Iterator[int]:
-    """Yield the bytes of a number (protobuf encoding, "base 128 varints")."""
-    while number > 0x7F:
-        yield number & 0x7F | 0x80
-        number >>= 7
-    yield number
 
 
 def _again(message: Message, receive: Receive) -> Receive:

@@ -4,16 +4,22 @@ import inspect
 from collections.abc import Callable
 
 import httpx
+import numpy as np
 import pytest
+from fedcmr_client.packed import Packed
+from flwr.app import Array, ArrayRecord, Message, RecordDict
 from flwr.supercore.heartbeat import HeartbeatSender
 from flwr.supercore.inflatable import inflatable_protobuf_utils as wire
+from flwr.supercore.inflatable.inflatable_object import get_all_nested_objects
 from flwr.supercore.inflatable.inflatable_utils import (
     inflate_object_from_contents,
     pull_objects,
-    push_objects,
 )
 from flwr.supernode.fleet_http_client import FleetHttpClient
 from flwr.supernode.node_auth_http_interceptor import NodeAuthHttpInterceptor
+from site_files import question
+
+from fedcmr.federation.messages import PART
 
 
 @pytest.mark.parametrize(
@@ -22,11 +28,7 @@ from flwr.supernode.node_auth_http_interceptor import NodeAuthHttpInterceptor
         (FleetHttpClient.from_server_address, ["server_address", "insecure", "root_certificates"]),
         (NodeAuthHttpInterceptor.__init__, ["self", "private_key", "public_key"]),
         (HeartbeatSender.__init__, ["self", "heartbeat_fn"]),
-        (wire.make_pull_object_fn_protobuf, ["pull_object_protobuf", "node", "run_id"]),
-        (
-            wire.make_push_object_fn_protobuf,
-            ["push_object_protobuf", "node", "run_id", "session_id"],
-        ),
+        (FleetHttpClient._unary_unary, ["self", "path", "rpc_method", "request", "response_type"]),
         (
             wire.make_confirm_message_received_fn_protobuf,
             ["confirm_message_received_protobuf", "node", "run_id"],
@@ -36,7 +38,6 @@ from flwr.supernode.node_auth_http_interceptor import NodeAuthHttpInterceptor
             inflate_object_from_contents,
             ["object_id", "object_contents", "keep_object_contents", "objects"],
         ),
-        (push_objects, ["objects", "push_object_fn"]),
     ],
 )
 def test_functions_take_what_is_passed(
@@ -54,7 +55,6 @@ def test_functions_take_what_is_passed(
         "PullMessages",
         "PushMessages",
         "PushObject",
-        "PullObject",
         "ConfirmMessageReceived",
         "GetRun",
     ],
@@ -67,3 +67,20 @@ def test_the_http_client_of_the_fleet_client_can_be_given_another_transport() ->
     with FleetHttpClient("https://localhost", verify=False) as client:
         assert isinstance(client._client, httpx.Client)
         assert isinstance(client._client._transport, httpx.BaseTransport)
+
+
+def test_objects_have_the_names_and_contents_that_flower_would_give_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("flwr.app.message.array.FLWR_PRIVATE_MAX_ARRAY_CHUNK_SIZE", PART)
+    values = np.arange(3_000_000, dtype=np.float32)
+
+    def reply() -> Message:
+        return Message(RecordDict({"arrays": ArrayRecord({"w": Array(values)})}), reply_to=asked)
+
+    asked = question("train")
+    packed, plain = Packed(reply()), reply()
+    mine = {name: item.deflate() for name, item in packed.objects.items()}
+    for name, item in get_all_nested_objects(plain.content).items():
+        assert mine[name] == item.deflate()
+    assert packed.size == packed.envelope.ByteSize() + sum(map(len, mine.values()))

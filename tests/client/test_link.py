@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from conftest import Coordinator, free_port
 from fedcmr_client.keys import load_site_key, make_site_key
-from fedcmr_client.link import Connection, Packed, connect
+from fedcmr_client.link import Connection, connect
+from fedcmr_client.packed import Packed
 from fedcmr_server.listener import serve
 from fedcmr_server.pki import issue_server_certificate, make_authority
 from flwr.app import Array, ArrayRecord, Error, Message, RecordDict

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from conftest import Coordinator
 from fedcmr_client.keys import load_site_key, make_site_key
-from fedcmr_client.link import Connection, Packed, connect
+from fedcmr_client.link import Connection, connect
+from fedcmr_client.packed import Packed
 from fedcmr_server import admission
 from fedcmr_server.admission import Admission
 from fedcmr_server.enrolment import enrol, revoke, today

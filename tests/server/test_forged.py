@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from conftest import Coordinator
 from fedcmr_client.keys import load_site_key, make_site_key
-from fedcmr_client.link import Connection, Packed, connect
+from fedcmr_client.link import Connection, connect
+from fedcmr_client.packed import Packed
 from fedcmr_server.parcel import Sent
 from fleet_requests import exchange, head, signed
 from flwr.app import Array, ArrayRecord, Message, RecordDict

@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 from conftest import Coordinator
 from fedcmr_server.parcel import Parcel
-from fedcmr_server.transfer import PULL, PUSH
+from fedcmr_server.transfer import CONTENT, PULL, PUSH, read_upload
 from fleet_requests import exchange, head, signed
 from flwr.app import Array, ArrayRecord, RecordDict
 from flwr.proto.message_pb2 import PullObjectRequest, PullObjectResponse, PushObjectRequest
 from flwr.proto.node_pb2 import Node
+
+from fedcmr.federation.parts import KIND, field_head, part_head
 
 
 def posted(coordinator: Coordinator, path: str, body: bytes) -> int:
@@ -17,13 +19,23 @@ def posted(coordinator: Coordinator, path: str, body: bytes) -> int:
 
 
 def test_a_response_is_what_flower_would_have_said() -> None:
-    from fedcmr_server.transfer import CONTENT, _varint
-
     content = b"x" * 300
     head = PullObjectResponse(object_found=True, object_available=True).SerializeToString()
-    mine = head + bytes([CONTENT, *_varint(len(content))]) + content
+    mine = head + field_head(CONTENT, len(content)) + content
     whole = PullObjectResponse(object_found=True, object_available=True, object_content=content)
     assert mine == whole.SerializeToString()
+
+
+@pytest.mark.parametrize("content", [part_head(300) + b"x" * 300, b"another object"])
+def test_an_upload_is_read_as_flower_would_read_it(content: bytes) -> None:
+    request = PushObjectRequest(
+        node=Node(node_id=7), run_id=8, object_id="a" * 64, object_content=content, session_id="s"
+    )
+    upload = read_upload(request.SerializeToString())
+    assert (upload.node, upload.run_id) == (request.node, request.run_id)
+    assert (upload.object_id, upload.session_id) == (request.object_id, request.session_id)
+    assert upload.object_content == content
+    assert isinstance(upload.object_content, memoryview) == content.startswith(KIND)
 
 
 @pytest.mark.parametrize("path", [PULL, PUSH])

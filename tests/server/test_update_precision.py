@@ -11,7 +11,7 @@ from function_sites import FunctionLink, Site, experiment, site
 
 from fedcmr.config import UpdatePrecision
 from fedcmr.federation import messages as wire
-from fedcmr.federation.precision import BLOCK, encode
+from fedcmr.federation.precision import encode
 
 
 def sending(
@@ -92,9 +92,3 @@ def test_a_broken_update_costs_its_sender_the_round(
     sites = {name: sending(seed, "int8") for seed, name in enumerate("ab")}
     run = trained(tmp_path, sites | {"c": sending(2, "int8", change)}, "int8")
     assert set(run.state.rounds[0].missed) == {"c"}
-
-
-def test_blocks_of_one_scale_fit_into_what_is_read_at_once() -> None:
-    from fedcmr_server.replies import AT_ONCE
-
-    assert AT_ONCE % (2 * BLOCK) == 0

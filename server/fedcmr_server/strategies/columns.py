@@ -25,6 +25,8 @@ def stacked(updates: Sequence[Update], part: slice) -> FloatArray:
 def weighted_mean(updates: Sequence[Update], part: slice) -> DoubleArray:
     """Return the mean of the entries `part`, weighted by examples: (columns,)."""
     total: DoubleArray = np.zeros(part.stop - part.start)
+    product = np.empty_like(total)
     for update in updates:
-        total += update.examples * update.columns(part).astype(np.float64)
-    return total / sum(update.examples for update in updates)
+        total += np.multiply(update.columns(part), update.examples, product, dtype=np.float64)
+    total /= sum(update.examples for update in updates)
+    return total
