@@ -17,7 +17,6 @@ import psutil
 import yaml
 
 from fedcmr.errors import CheckFailed
-from fedcmr.federation.messages import PART
 
 TINY = {"slices": 3, "phases": 4, "size": 16}
 """Preprocessing of the sites' few studies of noise."""
@@ -32,6 +31,8 @@ class Stamp:
     """Of the coordinator, seconds."""
     sites_cpu: float
     """Of all sites, seconds."""
+    wire: int
+    """Bytes that have gone over the loopback interface, whoever sent them."""
     bytes: int
     """Of the coordinator's memory."""
     peak: int
@@ -63,6 +64,11 @@ class Rounds:
     def cpu(self) -> float:
         """Seconds of a round, coordinator and all sites, median."""
         return self._median("cpu") + self._median("sites_cpu")
+
+    @property
+    def wire(self) -> float:
+        """Bytes of a round on the wire, both ways, TLS and TCP included, median."""
+        return self._median("wire")
 
     @property
     def models(self) -> float:
@@ -123,7 +129,8 @@ def _stamp(
     if not line:
         last = (folder / "server.log").read_text("utf-8").strip().splitlines()[-1:]
         raise CheckFailed(f"the coordinator ended: {' '.join(last)}")
-    return Stamp(**json.loads(line), sites_cpu=sum(_cpu(site) for site in sites))
+    wire = psutil.net_io_counters(pernic=True)["lo"].bytes_sent
+    return Stamp(**json.loads(line), sites_cpu=sum(_cpu(site) for site in sites), wire=wire)
 
 
 def _cpu(process: "subprocess.Popen[str]") -> float:
@@ -194,7 +201,6 @@ def _process(
         "OMP_NUM_THREADS": "1",
         "FLWR_TELEMETRY_ENABLED": "0",
         "FLWR_DISABLE_UPDATE_CHECK": "1",
-        "FLWR_PRIVATE_MAX_ARRAY_CHUNK_SIZE": str(PART),
     }
     whole = [sys.executable, "-m", *map(str, command), "--federation", str(folder / "fed")]
     with (folder / f"{name}.log").open("w", encoding="utf-8") as log:

@@ -2,11 +2,11 @@
 
 import tempfile
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 
 from fedcmr.bench.figure import Figure
 from fedcmr.bench.fleet import Rounds, run_rounds
+from fedcmr.bench.rivals import rivals
 
 SMALL, LARGE = 1_400_000, 44_000_000
 BARS = {SMALL: 1.5, LARGE: 4.0}
@@ -15,7 +15,6 @@ SITES, MANY = 3, 16
 FLAT = 1.15
 """Memory of many sites over that of few, with what `scale.NOISE` allows a constant."""
 IDLE_S = 20.0
-RIVALS = {"flwr": "stock Flower, a round without training", "nvflare": "NVFlare's simulator"}
 
 
 def bench_round(*, small: int = SMALL, large: int = LARGE, rounds: int = 3) -> Iterator[Figure]:
@@ -52,10 +51,7 @@ def bench_round(*, small: int = SMALL, large: int = LARGE, rounds: int = 3) -> I
     for precision in ("fp16", "int8"):
         short = _run(small, SITES, rounds, precision=precision)
         yield _seconds(f"round.small.{precision}", short, None, f", updates in {precision}")
-    for name, what in RIVALS.items():
-        is_there = find_spec(name) is not None
-        why = "no comparison is written" if is_there else f"{name} is not installed"
-        yield Figure.not_run(f"round.{name}", what, why, unit="s")
+    yield from rivals(fast.seconds, parameters=small, sites=SITES, rounds=2)
 
 
 def _run(
@@ -82,7 +78,10 @@ def _run(
 def _seconds(name: str, run: Rounds, bar: float | None, more: str = "") -> Figure:
     what = f"round of {run.parameters / 1e6:g} M parameters, {run.sites} sites{more}"
     sent = run.sent / run.sites / 1e6
-    detail = f"CPU of all {1 + run.sites} processes {run.cpu:.2f} s; a site sends {sent:.2f} MB"
+    detail = (
+        f"CPU of all {1 + run.sites} processes {run.cpu:.2f} s; a site's update is {sent:.2f} MB, "
+        f"on the wire {run.wire / 1e6:.2f} MB both ways"
+    )
     return Figure(name, what, run.seconds, "s", at_most=bar, detail=detail)
 
 

@@ -80,7 +80,7 @@ def _of_rounds(runs: Sequence[Rounds]) -> dict[str, list[float]]:
     return {
         "CPU of a round, s": [run.cpu for run in runs],
         "memory of the coordinator, MB": [run.stamps[-1].peak / 1e6 for run in runs],
-        "bytes that sites send in a round, MB": [run.sent / 1e6 for run in runs],
+        "bytes of a round on the wire, MB": [run.wire / 1e6 for run in runs],
     }
 
 

@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from fedcmr.bench import round as bench
+from fedcmr.bench.figure import Figure
 from fedcmr.bench.fleet import Rounds, Stamp
 
 MODEL = 4 * bench.LARGE
@@ -16,12 +17,17 @@ def _fleets(monkeypatch: pytest.MonkeyPatch, **seconds_and_peaks: float) -> dict
     def run(_: Path, *, parameters: int, sites: int, rounds: int, **more: Any) -> Rounds:
         peak = round(told["few" if sites == bench.SITES else "many"] * MODEL)
         stamps = [
-            Stamp(time=told["seconds"] * number, cpu=0, sites_cpu=0, bytes=0, peak=peak)
+            Stamp(time=told["seconds"] * number, cpu=0, sites_cpu=0, wire=0, bytes=0, peak=peak)
             for number in range(rounds + 2)
         ]
         return Rounds(parameters, sites, tuple(stamps), 1.0, 0.005)
 
+    def compared(seconds: float, *, parameters: int, sites: int, rounds: int) -> list[Figure]:
+        assert (parameters, sites) == (bench.SMALL, bench.SITES)
+        return [Figure("round.flwr", "of Flower, over ours", 10 / seconds, "x")]
+
     monkeypatch.setattr(bench, "run_rounds", run)
+    monkeypatch.setattr(bench, "rivals", compared)
     return {figure.name: figure for figure in bench.bench_round()}
 
 
@@ -36,7 +42,7 @@ def test_every_bar_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
         "round.memory.growth": "<= 1.15",
     }
     assert {figure.verdict for figure in figures.values() if figure.bar} == {"met"}
-    assert figures["round.flwr"].verdict == "not run"
+    assert figures["round.flwr"].measured == "10 x"
 
 
 def test_memory_that_grows_with_the_sites_is_not_flat(monkeypatch: pytest.MonkeyPatch) -> None:
