@@ -151,17 +151,18 @@ def poison_command(
     if as_json:
         typer.echo(json.dumps([asdict(it) for it in outcomes], indent=2))
     else:
-        table = Table("attack", "defences off", "named", "defences on", "named", title="AUC")
+        columns = ("AUC, defences off", "loss", "AUC, defences on", "loss", "named")
+        table = Table("attack", *columns)
         for off, on in zip(outcomes[::2], outcomes[1::2], strict=True):
-            cells = [(_area(it.auc), ", ".join(it.named)) for it in (off, on)]
-            table.add_row(off.attack, *cells[0], *cells[1])
+            cells = (*_area(off.auc, clean), *_area(on.auc, clean), ", ".join(on.named))
+            table.add_row(off.attack, *cells)
         Console(highlight=False, soft_wrap=True).print(table)
     if failed:
         raise CheckFailed(f"the defences did not hold against {failed[0].attack}")
 
 
-def _area(value: float | None) -> str:
-    return "no release" if value is None else f"{value:.3f}"
+def _area(value: float | None, clean: float) -> tuple[str, str]:
+    return ("no release", "") if value is None else (f"{value:.3f}", f"{clean - value:.3f}")
 
 
 @app.command("soak")
@@ -173,19 +174,25 @@ def soak_command(
 ) -> None:
     """Run many sites for many rounds; memory, handles, threads, processes and disk must be flat.
 
-    Ends with 1 where, over the second half of the rounds, memory grows by more than 100 kB a round,
-    or disk by more than 2 kB a round and site besides the ledgers, and that is no chance (95 %).
+    Ends with 1 unless the second half of the rounds shows, with 95 % confidence, that the memory of
+    the coordinator and of a site, on average, grows by at most 100 kB a round, and disk, besides
+    the ledgers, by at most 2 kB a round and site.
 
     Example: fedcmr drill soak --sites 10 --rounds 50
     """
-    from fedcmr.drill.soak import Slope, soak
+    from fedcmr.drill.soak import ALL_SITES, Slope, later, soak
 
     with _folder(out) as folder:
         found = soak(folder, sites, rounds, tell=_tell)
-    disk, ledgers = Slope.of(found.disk_kb), Slope.of(found.ledgers_kb)
+    disk, ledgers = Slope.of(later(found.disk_kb)), Slope.of(later(found.ledgers_kb))
+    site = found.memory_kb()[ALL_SITES]
     if as_json:
         held = [{**asdict(it), "slope_kb": asdict(it.slope_kb)} for it in found.held]
-        slopes = {"disk_slope_kb": asdict(disk), "ledgers_slope_kb": asdict(ledgers)}
+        slopes = {
+            "site_slope_kb": asdict(site),
+            "disk_slope_kb": asdict(disk),
+            "ledgers_slope_kb": asdict(ledgers),
+        }
         typer.echo(json.dumps({"rounds": rounds, "held": held, **slopes}, indent=2))
     else:
         table = Table("process", "MB", "kB per round (95 %)", "handles", "threads", "children")
@@ -195,10 +202,11 @@ def soak_command(
             memory = f"{it.memory_mb[half]:.0f} to {it.memory_mb[-1]:.0f}"
             table.add_row(it.process, memory, str(it.slope_kb), *counts)
         Console(highlight=False, soft_wrap=True).print(table)
+        say(f"memory of {ALL_SITES}, on average: {site} kB per round")
         say(f"disk: {found.disk_kb[-1]:.0f} kB, {disk} kB per round")
         say(f"ledgers: {found.ledgers_kb[-1]:.0f} kB, {ledgers} kB per round, as they keep all")
     if growing := found.growing():
-        raise CheckFailed(f"growing: {', '.join(growing)}")
+        raise CheckFailed(f"not shown to be flat: {', '.join(growing)}", fix="run more rounds")
 
 
 @contextmanager

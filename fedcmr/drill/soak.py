@@ -1,11 +1,11 @@
 """Many sites, many rounds: what a process holds must not grow with them."""
 
-from collections.abc import Callable, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-import numpy as np
 import psutil
 from scipy.stats import theilslopes
 
@@ -18,16 +18,17 @@ LARGEST_SLOPE_KB = 100.0
 """Of memory, per round: 10 MB in a run of 100 rounds."""
 LARGEST_DISK_SLOPE_KB = 2.0
 """Of all folders but the ledgers, per round and site: the history of the run."""
-MORE_HANDLES = 3
-"""Connections that happen to be open at the moment of counting."""
+ALL_SITES = "a site"
+"""Stands for the mean of the sites, which run the same program: each of them goes up and down by
+some weights that its allocator holds, so that one alone would need hundreds of rounds."""
+DISK, LEDGERS = "disk", "ledgers"
 
 
 @dataclass(frozen=True)
 class Slope:
-    """Growth per round over the second half of the rounds: the first fills caches and pools.
+    """Growth per round by Theil-Sen: the median of the slopes of all pairs (Sen, JASA 63, 1968).
 
-    Theil-Sen: the median of the slopes of all pairs, which a single jump does not move (Sen, JASA
-    63, 1968).
+    A single jump does not move it.
     """
 
     value: float
@@ -38,15 +39,20 @@ class Slope:
     @classmethod
     def of(cls, values: Sequence[float]) -> Self:
         """Fit one value a round."""
-        found = theilslopes(values[len(values) // 2 :], alpha=0.95)
+        found = theilslopes(values, alpha=0.95)
         return cls(float(found.slope), float(found.low_slope), float(found.high_slope))
 
-    def is_beyond(self, largest: float) -> bool:
-        """Whether there is more growth than allowed, and more than chance makes."""
-        return self.value > largest and self.low > 0
+    def is_shown(self, largest: float) -> bool:
+        """Whether growth is no larger than this; a slope that is not known well enough may be."""
+        return self.high <= largest
 
     def __str__(self) -> str:
         return f"{self.value:.1f} ({self.low:.1f} to {self.high:.1f})"
+
+
+def later(values: Sequence[float]) -> Sequence[float]:
+    """Return the second half of the rounds: the first fills caches and pools."""
+    return values[len(values) // 2 :]
 
 
 @dataclass(frozen=True)
@@ -55,7 +61,8 @@ class Held:
 
     process: str
     memory_mb: tuple[float, ...]
-    """Resident, the least of each round: what is on its way comes and goes."""
+    """Resident but for pages of files, which the system takes back when it needs them; the least
+    of each round: what is on its way comes and goes."""
     handles: tuple[int, ...]
     """Open files and connections at the end of the round."""
     threads: tuple[int, ...]
@@ -64,16 +71,12 @@ class Held:
     @property
     def slope_kb(self) -> Slope:
         """Growth of memory."""
-        return Slope.of([1000 * value for value in self.memory_mb])
+        return Slope.of([1000 * value for value in later(self.memory_mb)])
 
-    @property
-    def is_flat(self) -> bool:
-        """Whether it holds as much at the end as before."""
-        counts = (self.handles, self.threads, self.children)
-        half = len(self.handles) // 2
-        return not self.slope_kb.is_beyond(LARGEST_SLOPE_KB) and all(
-            np.median(count[half:]) - np.median(count[:half]) <= MORE_HANDLES for count in counts
-        )
+    def growing(self) -> list[str]:
+        """Return what there is more of in the later rounds."""
+        counts = {"handles": self.handles, "threads": self.threads, "children": self.children}
+        return [name for name, count in counts.items() if Slope.of(count).low > 0]
 
 
 @dataclass(frozen=True)
@@ -81,17 +84,32 @@ class Soak:
     """A run with all of its processes."""
 
     held: tuple[Held, ...]
+    """First the coordinator."""
     disk_kb: tuple[float, ...]
-    """Content of all folders after each round, without logs and ledgers."""
+    """Content of all folders, the least of each round, without logs and ledgers."""
     ledgers_kb: tuple[float, ...]
     """Content of the sites' ledgers, which keep what left."""
 
-    def growing(self) -> list[str]:
-        """Return what was not flat."""
-        found = [held.process for held in self.held if not held.is_flat]
-        sites = len(self.held) - 1
-        if Slope.of(self.disk_kb).is_beyond(LARGEST_DISK_SLOPE_KB * sites):
-            found.append("disk")
+    def memory_kb(self) -> dict[str, Slope]:
+        """Return the growth that is judged: of the coordinator, and of a site on average."""
+        sites = [held.memory_mb for held in self.held[1:]]
+        mean = [1000 * sum(values) / len(sites) for values in zip(*sites, strict=True)]
+        return {SERVER: self.held[0].slope_kb, ALL_SITES: Slope.of(later(mean))}
+
+    def growing(self, largest_kb: float = LARGEST_SLOPE_KB) -> list[str]:
+        """Return what was not shown to be flat.
+
+        Args:
+            largest_kb: of memory, per round; in few rounds only large growth can be told.
+        """
+        found = [f"{held.process}: {name}" for held in self.held for name in held.growing()]
+        found += [
+            f"{name}: memory"
+            for name, slope in self.memory_kb().items()
+            if not slope.is_shown(largest_kb)
+        ]
+        if not Slope.of(later(self.disk_kb)).is_shown(LARGEST_DISK_SLOPE_KB * (len(self.held) - 1)):
+            found.append(DISK)
         return found
 
 
@@ -121,12 +139,12 @@ def soak(folder: Path, sites: int, rounds: int, tell: Callable[[str], None]) -> 
         watched = {SERVER: server, **clients}
         samples, disk, ledgers = [], [], []
         for number in range(1, rounds + 1):
-            least = _least_until(f"round {number}/{rounds}:", server, watched)
+            least = _least_until(f"round {number}/{rounds}:", watched, folder)
             samples.append(
                 {name: (least[name], *_counts(process)) for name, process in watched.items()}
             )
-            disk.append(_kilobytes(folder, is_ledger=False))
-            ledgers.append(_kilobytes(folder, is_ledger=True))
+            disk.append(least[DISK])
+            ledgers.append(least[LEDGERS])
             if number % 10 == 0:
                 tell(f"round {number}: {SERVER} {least[SERVER]:.0f} MB")
         server.ends_with(0)
@@ -137,19 +155,25 @@ def soak(folder: Path, sites: int, rounds: int, tell: Callable[[str], None]) -> 
     )
 
 
-def _least_until(text: str, server: Process, watched: Mapping[str, Process]) -> dict[str, float]:
-    least: dict[str, float] = {}
+def _least_until(text: str, watched: Mapping[str, Process], folder: Path) -> dict[str, float]:
+    server, least = watched[SERVER], dict[str, float]()
 
     def look() -> bool:
-        for name, process in watched.items():
-            if process.code() is None:
-                now_mb = psutil.Process(process.pid).memory_info().rss / 1e6
-                least[name] = min(now_mb, least.get(name, now_mb))
+        for name, now in _now(watched, folder):
+            least[name] = min(now, least.get(name, now))
         return text in server.output() or server.code() is not None
 
     until(look, f"{SERVER} says {text!r}")
     server.says(text)
     return least
+
+
+def _now(watched: Mapping[str, Process], folder: Path) -> Iterator[tuple[str, float]]:
+    for name, process in watched.items():
+        if process.code() is None:
+            memory = psutil.Process(process.pid).memory_info()
+            yield name, (memory.rss - memory.shared) / 1e6
+    yield from zip((DISK, LEDGERS), _kilobytes(folder), strict=True)
 
 
 def _counts(process: Process) -> tuple[int, int, int]:
@@ -163,13 +187,20 @@ def _held(name: str, samples: Sequence[tuple[float, int, int, int]]) -> Held:
     return Held(name, memory, handles, threads, children)
 
 
-def _kilobytes(folder: Path, *, is_ledger: bool) -> float:
-    files = (path for path in folder.rglob("*") if path.suffix != ".log")
-    return sum(_size(path) for path in files if ("ledger" in path.parts) is is_ledger) / 1000
+def _kilobytes(folder: Path) -> tuple[float, float]:
+    """Return the content without logs and ledgers, and that of the ledgers."""
+    content = ledgers = 0
+    for path, _, names in os.walk(folder):  # it passes over a folder that is gone again
+        for name in names:
+            if Path(path).name == "ledger":
+                ledgers += _size(Path(path, name))
+            elif not name.endswith(".log"):
+                content += _size(Path(path, name))
+    return content / 1000, ledgers / 1000
 
 
 def _size(path: Path) -> int:
     try:
-        return path.stat().st_size if path.is_file() else 0
+        return path.stat().st_size
     except FileNotFoundError:  # a temporary file, gone again
         return 0

@@ -1,5 +1,6 @@
 """The rounds of one experiment, with a checkpoint after every merge and every validation."""
 
+import gc
 import logging
 import shutil
 import time
@@ -211,6 +212,7 @@ class Rounds:
         best = {_weights_file(state.best_round)} if state.best_round else set()
         keep = best if arrays else {name for name in state.files if _is_of(name, state)} | best
         self.state = self._checkpoint.save(state, arrays, frozenset(keep - arrays.keys()))
+        gc.collect()  # of what the sites sent: messages are reference cycles
 
 
 def _pretrain(model: nn.Module, path: Path, experiment: Experiment) -> str:

@@ -84,14 +84,21 @@ def test_flipped_labels_change_nothing_else(tmp_path: Path) -> None:
 
 STEADY = (3,) * 40
 MEMORY = tuple(100.0 + 0.01 * (number * 7 % 5) for number in range(40))
-HELD = Held("a", MEMORY, STEADY, STEADY, STEADY)
+HELD = Held("coordinator", MEMORY, STEADY, STEADY, STEADY)
+SITE = dataclasses.replace(HELD, process="a")
+
+
+def of(held: Held, *sites: Held, disk_kb: tuple[float, ...] = MEMORY) -> list[str]:
+    """Return what grows."""
+    return Soak((held, *(sites or (SITE,))), disk_kb, MEMORY).growing()
 
 
 def test_what_is_flat_after_the_warm_up_passes() -> None:
-    assert HELD.is_flat
+    assert of(HELD) == []
     filling = tuple(value - 20 * (number < 20) for number, value in enumerate(MEMORY))
-    assert dataclasses.replace(HELD, memory_mb=filling).is_flat
-    assert Soak((HELD, HELD), MEMORY, MEMORY).growing() == []
+    assert of(dataclasses.replace(HELD, memory_mb=filling)) == []
+    opened = tuple(3 + (number > 4) for number in range(40))
+    assert of(dataclasses.replace(HELD, handles=opened)) == []
 
 
 def test_growth_is_seen() -> None:
@@ -99,15 +106,37 @@ def test_growth_is_seen() -> None:
     leaking = dataclasses.replace(HELD, memory_mb=leak)
     assert leaking.slope_kb.value == pytest.approx(200, rel=0.1)
     assert leaking.slope_kb.low > 100
-    assert not leaking.is_flat
-    assert not dataclasses.replace(HELD, handles=tuple(range(40))).is_flat
-    assert not dataclasses.replace(HELD, children=tuple(range(40))).is_flat
+    assert of(leaking) == ["coordinator: memory"]
     growing_kb = tuple(5.0 * number for number in range(40))
-    assert Soak((HELD, leaking), growing_kb, growing_kb).growing() == ["a", "disk"]
+    assert of(HELD, dataclasses.replace(SITE, memory_mb=leak), disk_kb=growing_kb) == [
+        "a site: memory",
+        "disk",
+    ]
 
 
-def test_memory_that_goes_up_and_down_is_no_growth() -> None:
-    noise = tuple(100.0 + 20 * (number * 7 % 5) for number in range(40))
-    assert dataclasses.replace(HELD, memory_mb=noise).is_flat
-    drift = tuple(value + 5 * number for number, value in enumerate(noise))
-    assert not dataclasses.replace(HELD, memory_mb=drift).is_flat
+@pytest.mark.parametrize("counted", ["handles", "threads", "children"])
+def test_one_more_every_ten_rounds_is_seen(counted: str) -> None:
+    slowly = tuple(number // 10 for number in range(40))
+    growing = dataclasses.replace(SITE, **{counted: slowly})  # type: ignore[arg-type]  # any count
+    assert of(HELD, growing) == [f"a: {counted}"]
+
+
+def test_handles_that_come_and_go_are_no_growth() -> None:
+    now_and_then = tuple(3 + (number % 7 == 0) for number in range(40))
+    assert of(dataclasses.replace(HELD, handles=now_and_then)) == []
+
+
+def test_memory_that_goes_up_and_down_too_much_to_tell_does_not_pass() -> None:
+    waves = tuple(100.0 + 20 * (number * 7 % 5) for number in range(40))
+    wild = dataclasses.replace(HELD, memory_mb=waves)
+    assert wild.slope_kb.low < 0
+    assert of(wild) == ["coordinator: memory"]
+
+
+def test_sites_are_judged_together() -> None:
+    up, down = (
+        dataclasses.replace(SITE, memory_mb=memory)
+        for memory in zip(*((n * 7 % 5, 4 - n * 7 % 5) for n in range(40)), strict=True)
+    )
+    assert of(HELD, up) == ["a site: memory"]
+    assert of(HELD, up, down) == []
