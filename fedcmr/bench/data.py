@@ -60,7 +60,7 @@ def bench_data(
             yield from bench_ingest(classic, scar.preprocessing, repeats, layout)
             masked += exports
         yield from bench_ingest(masked, mvo.preprocessing, repeats, "mvo")
-        yield from bench_cores(folder / "one_series", scar.preprocessing, repeats)
+        yield from bench_cores(folder, scar.preprocessing, repeats)
         yield from bench_epoch(scar, _dataset(folder / "scar", masked[0], scar), EPOCH_STUDIES)
         yield from bench_epoch(mvo, _dataset(folder / "mvo", masked[0], mvo), EPOCH_STUDIES)
     yield from bench_first_batch(scar, studies, repeats)

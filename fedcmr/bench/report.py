@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from fedcmr.bench.figure import Figure
 
-PACKAGES = ("fedcmr", "torch", "numpy", "pydicom", "flwr", "opacus", "tensorflow", "nvflare")
+PACKAGES = ("fedcmr", "torch", "numpy", "pydicom", "flwr", "opacus", "tensorflow-cpu", "nvflare")
 """Whose versions are told, where installed."""
 
 
