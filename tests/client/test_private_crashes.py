@@ -3,8 +3,10 @@
 Its own notes, which a kill does not touch, say how many noisy steps were taken for which round.
 """
 
+import os
 import random
 import signal
+import sys
 import time
 from collections import Counter
 from multiprocessing import get_context
@@ -24,13 +26,13 @@ from fedcmr.privacy.chain import Entry, walk
 
 pytestmark = pytest.mark.timeout(900)
 KILLS = 20
-MOST_NOTES, LONGEST_PAUSE_S = 30, 0.03
+MOST_NOTES, LONGEST_PAUSE_S = 14, 0.03
 """A life ends so many notes after its beginning at most, and so long after the last of them."""
 PLANNED = plan(EXPERIMENT, SPLITS["train"])
 
 
 def lives(path: Path, notes: Path, kills: int) -> None:
-    """Run the client to its end through so many kills; one that came too late does not count."""
+    """Run the client to its end through so many kills."""
     context, chance, hits = get_context("forkserver"), random.Random(5), 0
     context.set_forkserver_preload(["private_client"])
     while True:
@@ -43,12 +45,12 @@ def lives(path: Path, notes: Path, kills: int) -> None:
             return
         until, pause = before + chance.randint(0, MOST_NOTES), chance.uniform(0, LONGEST_PAUSE_S)
         while length(notes) < until and process.is_alive():
-            time.sleep(0.001)
+            time.sleep(0.01)
         time.sleep(pause)
         process.kill()
         process.join()
-        assert process.exitcode in (0, -signal.SIGKILL)
-        hits += process.exitcode != 0
+        assert process.exitcode == -signal.SIGKILL, f"it had ended before {hits + 1} kills"
+        hits += 1
         check(path, notes)
 
 
@@ -103,7 +105,11 @@ def check_order(notes: Path) -> None:
     assert paid == stepped == set(range(1, ROUNDS + 1))
 
 
-def test_kill_at_20_random_moments_of_private_training_never_undercounts(tmp_path: Path) -> None:
+def test_kill_at_20_random_moments_of_private_training_never_undercounts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Python 3.11 gives its fork server a sys.path, which that does not use.
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))
     path, notes = tmp_path / "site", tmp_path / "notes"
     make_site(path)
     (path / "site.yaml").write_text("name: one\nserver: localhost:1\n")
