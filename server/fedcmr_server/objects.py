@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from flwr.proto.message_pb2 import ObjectTree
+from flwr.supercore.inflatable.inflatable_object import get_object_head_values_from_object_content
 from flwr.supercore.inflatable.inflatable_utils import validate_object_content
 from flwr.supercore.object_store import NoObjectInStoreError
 from flwr.supercore.object_store.in_memory_object_store import InMemoryObjectStore
@@ -49,22 +50,27 @@ class DiskObjectStore(InMemoryObjectStore):
         """Keep the content of an object that was registered; a memoryview is a part of an array.
 
         Raises:
-            ValueError: the content is not the object's, or the message is too large.
+            ValueError: the content is not the object's, holds others than were announced under it
+                (which may be another message's), or the message is too large.
             NoObjectInStoreError: there is no such object.
             OSError: the disk is full.
         """
         if sha256(object_content).hexdigest() != object_id:
             raise ValueError("the content is not that of the object")
+        below: list[str] = []
         if isinstance(object_content, memoryview):
             part_data(object_content)
         else:
             validate_object_content(object_content)
+            _, below, _ = get_object_head_values_from_object_content(object_content)
         with self.lock_store:
             if object_id not in self.store:
                 raise NoObjectInStoreError(f"{object_id} was not announced")
             entry, path = self.store[object_id], self.folder / object_id
             if entry.is_available:
                 return
+            if {*below} != {*entry.child_object_ids}:
+                raise ValueError("the object holds others than were announced")
             owner = self._owner[object_id]
             self._room[owner] = self._room.get(owner, 0) - len(object_content)
             if self._room[owner] < 0:

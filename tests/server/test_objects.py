@@ -9,6 +9,7 @@ import pytest
 from fedcmr_server.objects import DiskObjectStore
 from fedcmr_server.reply import open_reply
 from flwr.app import Array, ArrayRecord, Message, RecordDict
+from flwr.proto.message_pb2 import ObjectTree
 from flwr.supercore.inflatable.inflatable_object import get_all_nested_objects, get_object_tree
 from flwr.supercore.task_identity import TaskIdentity
 
@@ -52,6 +53,19 @@ def test_what_a_killed_coordinator_left_is_removed(tmp_path: Path, message: Mess
     assert [*tmp_path.iterdir()]
     DiskObjectStore(tmp_path)
     assert [*tmp_path.iterdir()] == []
+
+
+def test_an_object_holds_only_what_was_announced_under_it(tmp_path: Path, message: Message) -> None:
+    store = DiskObjectStore(tmp_path)
+    upload(store, message)
+    before = {path.name for path in tmp_path.iterdir()}
+    whole = message.content.array_records["arrays"]["weights"]
+    forged = Array(whole.dtype, (1, *whole.shape), whole.stype, whole.data)
+    store.preregister(1, ObjectTree(object_id=forged.object_id))
+    with pytest.raises(ValueError, match="others than were announced"):
+        store.put(forged.object_id, forged.deflate())  # its parts are the other message's
+    assert not store.has_all_of(forged.object_id)
+    assert {path.name for path in tmp_path.iterdir()} == before
 
 
 def test_a_message_that_is_too_large_is_refused(tmp_path: Path, message: Message) -> None:
