@@ -89,7 +89,7 @@ def network_command(
     out: Out = None,
     as_json: AsJson = False,
 ) -> None:
-    """Start one of seven sites late, take one away for two rounds, then cut off all of them.
+    """Start one of seven sites late, take one away for a round, then cut off all of them.
 
     Ends with 1 unless every site is accounted for in the release, and every cut shorter than the
     deadline of its round cost nothing.

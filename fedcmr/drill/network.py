@@ -89,11 +89,12 @@ class NetworkDrill:
             federation.clients([name for name in SITES if name != LATE]) as clients,
             federation.serving(experiment) as server,
         ):
-            time.sleep(LATE_S)
-            clients[LATE] = federation.client(LATE)
-            server.says(f"round 1/{ROUNDS}:")
+            started = time.monotonic()
+            clients[AWAY].says("sent the answer to evaluate")  # round 1 is over
             self._proxies[AWAY].cut()
-            server.says(f"round 2/{ROUNDS}:")
+            time.sleep(max(0.0, started + LATE_S - time.monotonic()))
+            clients[LATE] = federation.client(LATE)
+            server.says(f"round 2 without {AWAY}:")
             self._proxies[AWAY].mend()
             server.ends_with(PARTIAL)
         found = self._provenance(experiment)

@@ -13,13 +13,10 @@ from importlib.metadata import entry_points
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
-from fedcmr.federation.messages import PART
-
 ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "FLWR_TELEMETRY_ENABLED": "0",
     "FLWR_DISABLE_UPDATE_CHECK": "1",
-    "FLWR_PRIVATE_MAX_ARRAY_CHUNK_SIZE": str(PART),
 }
 """Of every process: many share this machine, and none calls home."""
 
