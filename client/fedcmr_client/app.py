@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, MetricRecord, RecordDict
 from flwr.clientapp import ClientApp
@@ -125,14 +125,19 @@ def client_app(
 
 def _update(update: FloatArray, start: FloatArray, experiment: Experiment) -> ArrayRecord:
     precision = experiment.federation.update_precision
+    record = ArrayRecord({})  # which would copy arrays that it is made of
     if precision == "fp32":
-        return ArrayRecord({wire.WEIGHTS: _array(update)})
-    values, scales = encode(update, start, precision)
-    return ArrayRecord({wire.WEIGHTS: _array(values), wire.SCALES: _array(scales)})
+        record[wire.WEIGHTS] = _array(update)
+    else:
+        values, scales = encode(update, start, precision)
+        record[wire.WEIGHTS], record[wire.SCALES] = _array(values), _array(scales)
+    return record
 
 
 def _array(values: NDArray[Any]) -> Array:
-    return Array(str(values.dtype), values.shape, SType.NUMPY, to_npy(values))
+    array = Array(str(values.dtype), values.shape, SType.NUMPY, b"")
+    array.data = cast(bytes, to_npy(values))
+    return array
 
 
 def _weights(message: Message, name: str = wire.WEIGHTS) -> FloatArray:

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from fedcmr.privacy.chain import Chain, Entry
 
-VALUES_AT_ONCE = 1 << 20
+VALUES_AT_ONCE = 1 << 16
+"""What fits into the cache of a core in double precision."""
 
 
 @dataclass(frozen=True)

@@ -2,16 +2,17 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors.torch import save_file
 from torch import Tensor
 
-from fedcmr.data.store import write_atomically
+from fedcmr.data.store import PARTIAL
 from fedcmr.errors import DataError
 
 
@@ -23,7 +24,17 @@ def save_checkpoint(path: Path, tensors: Mapping[str, Tensor], state: Mapping[st
     """
     host = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     text = json.dumps(state, allow_nan=False)
-    write_atomically(path, save(host, {"state": text, "sha256": _sha256(host, text)}))
+    metadata = {"state": text, "sha256": _sha256(host, text)}
+    partial = path.with_name(f".{path.name}{PARTIAL}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file(host, partial, metadata)
+        with partial.open("rb") as file:
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except (OSError, SafetensorError) as error:
+        what = getattr(error, "strerror", None) or error
+        raise DataError(f"cannot write: {what}", where=str(path)) from None
 
 
 def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -32,7 +32,7 @@ UPLOADS_PER_SITE = 2
 """Large bodies of one site that are in memory at once; the others wait unread in the network."""
 
 ANSWERED_AT_ONCE = 4
-"""Large bodies that are taken apart at once, which needs several times their size."""
+"""Large bodies that are checked and written at once."""
 
 STALL_S = 30.0
 """A body that does not go on for so long is given up."""

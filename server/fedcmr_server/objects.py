@@ -5,9 +5,10 @@ of a few MiB. Its own store holds all of them in memory. What is used of it is h
 tests/server/test_flower_contract.py.
 """
 
+from collections.abc import Iterable
 from hashlib import sha256
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 from flwr.proto.message_pb2 import ObjectTree
 from flwr.supercore.inflatable.inflatable_object import get_object_head_values_from_object_content
@@ -105,7 +106,7 @@ class DiskObjectStore(InMemoryObjectStore):
                 return b""
             return (self.folder / object_id).read_bytes()
 
-    def open(self, object_id: str) -> BinaryIO | None:
+    def open(self, object_id: str) -> BufferedReader | None:
         """Return the file of a content; None before it has arrived."""
         with self.lock_store:
             entry = self.store.get(object_id)
@@ -132,6 +133,22 @@ class DiskObjectStore(InMemoryObjectStore):
             super().clear()
             self._owner.clear()
             self._room.clear()
+
+    def spend(self, object_id: str, above: Iterable[str]) -> None:
+        """Delete the content of an object that was read, unless another message holds it too.
+
+        The system takes these very pages for what is written next, which is cheaper than new ones.
+
+        Args:
+            object_id: of the object.
+            above: what the message holds it by.
+        """
+        with self.lock_store:
+            entries = [self.store.get(name) for name in (object_id, *above)]
+            if any(entry is None or entry.ref_count > 1 for entry in entries):
+                return
+            self.store[object_id].is_available = False
+            (self.folder / object_id).unlink(missing_ok=True)
 
     def hold(self, object_id: str) -> None:
         """Keep an object although no message refers to it."""

@@ -15,7 +15,7 @@ from fedcmr.evaluation.joint import JointSums, Pair
 from fedcmr.evaluation.sums import EvaluationSums
 from fedcmr.federation import messages as wire
 from fedcmr.federation.cohort import Cohort
-from fedcmr.federation.payload import Layout
+from fedcmr.federation.payload import LONGEST_HEAD, Layout, all_finite
 from fedcmr.federation.precision import BLOCK, LEVELS, decode
 from fedcmr.settings import parse_json
 from fedcmr.types import FloatArray
@@ -23,9 +23,6 @@ from fedcmr_server.reply import Reply
 from fedcmr_server.state import Contribution
 
 METRICS = {wire.EXAMPLES, wire.STEPS, wire.LOSS, wire.SECONDS}
-
-LONGEST_HEAD = 2**12
-"""Bytes in which the shape of an array must be told."""
 
 
 class Unusable(FedcmrError):
@@ -153,12 +150,13 @@ def read_update(
             blocks = _values(reply, wire.WEIGHTS, np.dtype("<f4"), layout.size)
         else:
             count = -(-layout.size // BLOCK)
-            scales = np.concatenate([*_values(reply, wire.SCALES, np.dtype("<f4"), count)])
+            parts = _values(reply, wire.SCALES, np.dtype("<f4"), count)
+            scales = np.concatenate([part.copy() for part in parts])
             kind = np.dtype(LEVELS[precision][1])
             values = _values(reply, wire.WEIGHTS, kind, layout.size, together=BLOCK)
             blocks = decode(values, scales, start)
         for block in blocks:
-            if not np.isfinite(block).all():
+            if not all_finite(block):
                 raise Unusable("weights contain a value that is not finite")
             yield block.data.cast("B")
 
@@ -166,7 +164,10 @@ def read_update(
 def _values(
     reply: Reply, name: str, expected: np.dtype[Any], size: int, together: int = 1
 ) -> Iterator[Any]:
-    """Yield the values of one of the arrays, part by part; as many as are `together` stay so."""
+    """Yield the values of one of the arrays, part by part; as many as are `together` stay so.
+
+    Each part holds until the next one is asked for.
+    """
     parts = reply.data(reply.content().array_records[wire.ARRAYS][name])
     first = next(parts)
     head = io.BytesIO(first[:LONGEST_HEAD])

@@ -1,6 +1,8 @@
 """A site's answer, read from disk piece by piece: no array of it is ever whole in memory."""
 
 import json
+import os
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -31,7 +33,7 @@ class Reply:
     records: RecordDict = field(default_factory=RecordDict)
     refusal: str = ""
     data: Callable[[Array], Iterator[memoryview]] = _nothing
-    """Reads the bytes of one of the arrays, part by part."""
+    """Reads the bytes of one of the arrays, once; each part holds until the next is read."""
 
     def content(self) -> RecordDict:
         """Return the records.
@@ -71,8 +73,21 @@ def open_reply(message: Message, store: DiskObjectStore) -> Reply:
         return known[object_id]
 
     def data(array: Array) -> Iterator[memoryview]:
-        for part in array.data.decode().split(","):
-            yield part_data(store.get(part) or b"")
+        room, names = bytearray(), array.data.decode().split(",")
+        left = Counter(names)
+        for part in names:
+            file = store.open(part)
+            if file is None:
+                raise ValueError("a part is missing")
+            with file:
+                size = os.fstat(file.fileno()).st_size
+                if size > len(room):
+                    room = bytearray(size)
+                file.readinto(memoryview(room)[:size])
+            yield part_data(memoryview(room)[:size])
+            left[part] -= 1
+            if not left[part]:
+                store.spend(part, known)
 
     inflated = inflate(message.metadata.message_id)
     if not isinstance(inflated, Message):

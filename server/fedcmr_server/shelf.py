@@ -50,35 +50,29 @@ class Shelf:
             DataError: the disk is full.
         """
         before, self._kept = self._kept, []
-        try:
-            for values in vectors.values():
-                known = [array for vector, array in before if vector() is values]
-                array = known[0] if known else self._named(values)
-                self._write(array, values)
-                self._kept.append((weakref.ref(values), array))
-        finally:
-            for _, array in before:
+        for vector, array in before:
+            if any(vector() is values for values in vectors.values()):
+                self._kept.append((vector, array))
+            else:
                 self._store.release(array.object_id)
         record = ArrayRecord({})  # which would copy arrays that it is made of
-        for name, (_, array) in zip(vectors, self._kept, strict=True):
-            record[name] = array
+        for name, values in vectors.items():
+            known = [array for vector, array in self._kept if vector() is values]
+            record[name] = known[0] if known else self._put(values)
         return record
 
-    def _named(self, values: FloatArray) -> Array:
+    def _put(self, values: FloatArray) -> Array:
         array = Array(str(values.dtype), values.shape, SType.NUMPY, b"")
         parts = [_StoredPart(part_name(pieces)) for pieces in sliced(*npy_pieces(values))]
         array.__dict__["_chunks"] = [(part.object_id, part) for part in parts]
-        return array
-
-    def _write(self, array: Array, values: FloatArray) -> None:
-        """Put into the store what of an array is not there, and keep it there."""
         with writing(self._store.folder):
             missing = {*self._store.preregister(TaskIdentity.run_id, get_object_tree(array))}
-            self._store.hold(array.object_id)
-            names = [name for name, _ in array.slice_array()]
-            for name, pieces in zip(names, sliced(*npy_pieces(values)), strict=True):
-                if name in missing:
-                    missing.remove(name)
-                    self._store.fill(name, pieces)
+            for part, pieces in zip(parts, sliced(*npy_pieces(values)), strict=True):
+                if part.object_id in missing:
+                    missing.remove(part.object_id)
+                    self._store.fill(part.object_id, pieces)
             if array.object_id in missing:
                 self._store.put(array.object_id, array.deflate())
+        self._store.hold(array.object_id)
+        self._kept.append((weakref.ref(values), array))
+        return array

@@ -41,10 +41,27 @@ def test_a_reply_is_read_part_by_part_from_disk(tmp_path: Path, message: Message
     assert store.has_all_of(message.object_id)
     assert not any(entry.content for entry in store.store.values()), "nothing is in memory"
     reply = open_reply(message, store)
-    parts = [*reply.data(reply.content().array_records["arrays"]["again"])]
+    again = reply.content().array_records["arrays"]["again"]
+    names = again.data.decode().split(",")
+    parts = [bytes(part) for part in reply.data(again)]  # a part holds until the next
     assert len(parts) > 1
     assert b"".join(parts).endswith(VALUES.tobytes())
+    assert {path.name for path in tmp_path.iterdir()} == set(store.store) - set(names), "spent"
     store.delete(message.object_id)
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_a_part_that_two_messages_hold_is_read_twice(tmp_path: Path, message: Message) -> None:
+    store = DiskObjectStore(tmp_path)
+    upload(store, message)
+    other = Message(message.content, 6, "train", ttl=60)
+    other.metadata.__dict__["_message_id"] = other.object_id
+    upload(store, other)
+    for asked in (message, other):
+        reply = open_reply(asked, store)
+        array = reply.content().array_records["arrays"]["again"]
+        assert b"".join(bytes(part) for part in reply.data(array)).endswith(VALUES.tobytes())
+        store.delete(asked.object_id)
     assert [*tmp_path.iterdir()] == []
 
 

@@ -1,9 +1,11 @@
+import io
+
 import numpy as np
 import pytest
 import torch
 
 from fedcmr.errors import DataError
-from fedcmr.federation.payload import Layout
+from fedcmr.federation.payload import Layout, all_finite, from_npy, to_npy
 
 STATE = {
     "conv.weight": torch.arange(6.0).view(2, 3),
@@ -60,3 +62,23 @@ def test_digest_tells_names_shapes_and_order_apart() -> None:
     }
     assert len(digests) == 4
     assert Layout({"a": torch.zeros(2)}).digest() == Layout({"a": torch.ones(2)}).digest()
+
+
+def test_a_vector_comes_back_from_what_numpy_would_have_saved() -> None:
+    values = np.arange(5, dtype=np.float32)
+    content = to_npy(values)
+    assert np.array_equal(np.load(io.BytesIO(content)), values)
+    back = from_npy(content)
+    assert np.array_equal(back, values)
+    assert not back.flags.writeable
+    with pytest.raises(DataError, match="cannot be read"):
+        from_npy(bytes(content)[1:])
+
+
+@pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("at", [0, 3, 6])
+def test_one_value_that_is_not_finite_is_found(odd: float, at: int) -> None:
+    values = np.linspace(-1e38, 1e38, 7, dtype=np.float32)
+    assert all_finite(values)
+    values[at] = odd
+    assert not all_finite(values)
