@@ -110,6 +110,7 @@ def test_growth_is_seen() -> None:
     growing_kb = tuple(5.0 * number for number in range(40))
     assert of(HELD, dataclasses.replace(SITE, memory_mb=leak), disk_kb=growing_kb) == [
         "a site: memory",
+        "a: memory",
         "disk",
     ]
 
@@ -140,3 +141,11 @@ def test_sites_are_judged_together() -> None:
     )
     assert of(HELD, up) == ["a site: memory"]
     assert of(HELD, up, down) == []
+
+
+def test_a_leak_of_one_site_among_many_is_seen() -> None:
+    leak = tuple(value + 0.2 * number for number, value in enumerate(MEMORY))
+    leaking = dataclasses.replace(SITE, process="b", memory_mb=leak)
+    found = Soak((HELD, *[SITE] * 9, leaking), MEMORY, MEMORY)
+    assert found.memory_kb()["a site"].high < 100
+    assert found.growing() == ["b: memory"]
