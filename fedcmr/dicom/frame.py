@@ -11,6 +11,8 @@ from fedcmr.dicom.refusal import RefusedError
 Component: TypeAlias = Literal["magnitude", "phase", "real"]
 
 MS_PER_MINUTE = 60_000.0
+LARGEST_RESCALE = 1e9
+"""Of slope and intercept: squares of such pixels are still finite in float32."""
 
 _MAGNITUDE = {"M", "MAGNITUDE"}
 _PHASE = {"P", "PHASE", "PHASE MAP", "PHASE_MAP", "VELOCITY", "VELOCITY MAP"}
@@ -90,6 +92,12 @@ def spacing_of(numbers: tuple[float, ...]) -> tuple[float, float]:
 
 
 def rescale_of(elements: Elements) -> tuple[float, float]:
-    """Return slope and intercept; 1 and 0 where none is given, as most MR images have it."""
+    """Return slope and intercept; 1 and 0 where none is given, as most MR images have it.
+
+    Raises:
+        RefusedError: no float32 image could be made of pixels with them.
+    """
     slope, intercept = elements.number(tags.RESCALE_SLOPE), elements.number(tags.RESCALE_INTERCEPT)
+    if max(abs(slope or 0.0), abs(intercept or 0.0)) > LARGEST_RESCALE:
+        raise RefusedError("rescale_too_large")
     return (1.0 if slope is None else slope), (0.0 if intercept is None else intercept)

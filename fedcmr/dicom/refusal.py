@@ -17,6 +17,7 @@ REASONS = {
     "no_pixels": "no pixel data",
     "truncated_pixels": "the pixel data end early",
     "undecodable_pixels": "the compressed pixel data are damaged",
+    "rescale_too_large": "the rescale slope or intercept is damaged: beyond 1e9",
     "unsupported_pixels": "not single-channel MONOCHROME2 pixels of 8 or 16 bits",
     "blank": "the images are blank",
     "no_geometry": "position, orientation or pixel spacing is missing or invalid",

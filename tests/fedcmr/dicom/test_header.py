@@ -126,6 +126,8 @@ def _set(name: str, value: object) -> Callable[[FileDataset], None]:
         (_set("SamplesPerPixel", 3), "unsupported_pixels"),
         (_set("PhotometricInterpretation", "MONOCHROME1"), "unsupported_pixels"),
         (_set("PixelData", b"\0" * 100), "truncated_pixels"),
+        (_set("RescaleSlope", "1e300"), "rescale_too_large"),
+        (_set("RescaleIntercept", "-1e10"), "rescale_too_large"),
     ],
 )
 def test_refused_with_a_reason(
