@@ -66,9 +66,10 @@ def _seconds(module: str, parameters: int, sites: int, rounds: int) -> float:
         try:
             told, complaint = process.communicate(timeout=LIMIT_S)
         except subprocess.TimeoutExpired:
+            raise CheckFailed(f"not done after {LIMIT_S:.0f} s") from None
+        finally:
             process.terminate()  # it ends what it has started
             process.communicate()
-            raise CheckFailed(f"not done after {LIMIT_S:.0f} s") from None
     times: list[float] = [json.loads(line)["time"] for line in told.splitlines() if line[:1] == "{"]
     if process.returncode or len(times) < 3:
         raise CheckFailed(" ".join(complaint.strip().splitlines()[-1:]) or "it told no times")

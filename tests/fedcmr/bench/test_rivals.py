@@ -1,5 +1,8 @@
+import os
+import signal
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -55,3 +58,22 @@ def test_what_did_not_run_to_its_end_is_not_run_and_says_why(
     if "sleep" in lines:
         monkeypatch.setattr(bench, "LIMIT_S", 0.2)
     assert told()[0] == ("", "not run", why)
+
+
+def test_what_was_started_ends_with_the_bench(stand_in: list[str], tmp_path: Path) -> None:
+    noted = tmp_path / "pid"
+    stand_in[0] = f"""
+import os, signal, time
+with open({str(noted)!r}, "w") as file:
+    file.write(str(os.getpid()))
+os.kill(os.getppid(), signal.SIGUSR1)
+time.sleep(60)
+"""
+    before = signal.signal(signal.SIGUSR1, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            told()
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(noted.read_text()), 0)
