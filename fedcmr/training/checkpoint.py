@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,6 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from fedcmr.data.store import PARTIAL
 from fedcmr.errors import DataError
 
 
@@ -25,13 +25,16 @@ def save_checkpoint(path: Path, tensors: Mapping[str, Tensor], state: Mapping[st
     host = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     text = json.dumps(state, allow_nan=False)
     metadata = {"state": text, "sha256": _sha256(host, text)}
-    partial = path.with_name(f".{path.name}{PARTIAL}")
+    # safetensors writes to a file of any name beside its target, which a kill leaves there
+    aside = path.with_name(f".{path.name}.writing")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(host, partial, metadata)
-        with partial.open("rb") as file:
+        shutil.rmtree(aside, ignore_errors=True)
+        aside.mkdir(parents=True)
+        save_file(host, aside / path.name, metadata)
+        with (aside / path.name).open("rb") as file:
             os.fsync(file.fileno())
-        partial.replace(path)
+        (aside / path.name).replace(path)
+        aside.rmdir()
     except (OSError, SafetensorError) as error:
         what = getattr(error, "strerror", None) or error
         raise DataError(f"cannot write: {what}", where=str(path)) from None

@@ -67,12 +67,12 @@ class Shelf:
         array.__dict__["_chunks"] = [(part.object_id, part) for part in parts]
         with writing(self._store.folder):
             missing = {*self._store.preregister(TaskIdentity.run_id, get_object_tree(array))}
+            self._store.hold(array.object_id)
             for part, pieces in zip(parts, sliced(*npy_pieces(values)), strict=True):
                 if part.object_id in missing:
                     missing.remove(part.object_id)
                     self._store.fill(part.object_id, pieces)
             if array.object_id in missing:
                 self._store.put(array.object_id, array.deflate())
-        self._store.hold(array.object_id)
         self._kept.append((weakref.ref(values), array))
         return array

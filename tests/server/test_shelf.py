@@ -51,3 +51,18 @@ def test_weights_stay_until_others_are_asked_for(store: DiskObjectStore) -> None
     shelf.arrays({"other": SECOND})
     assert first.isdisjoint(store.store)
     assert {path.name for path in store.folder.iterdir()} == set(store.store)
+
+
+def test_no_site_can_delete_weights_while_they_are_put(
+    store: DiskObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill = store.fill
+
+    def hostile(name: str, pieces: list[memoryview]) -> None:
+        for known in [*store.store]:
+            store.delete(known)  # as "received", which any site may say of any name
+        fill(name, pieces)
+
+    monkeypatch.setattr(store, "fill", hostile)
+    array = Shelf(store).arrays({"w": FIRST})["w"]
+    assert store.has_all_of(get_object_tree(array).object_id)

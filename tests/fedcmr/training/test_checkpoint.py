@@ -23,6 +23,24 @@ def test_tensors_and_values_read_back_equal(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["c"]
 
 
+def test_what_a_kill_in_the_middle_of_writing_left_goes_with_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(tensors: object, target: Path, metadata: object) -> None:
+        target.with_name(".tmp4Xy0aB").write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    save_checkpoint(tmp_path / "c", {"a": torch.ones(2)}, {})
+    with monkeypatch.context() as patch:
+        patch.setattr("fedcmr.training.checkpoint.save_file", killed)
+        with pytest.raises(KeyboardInterrupt):
+            save_checkpoint(tmp_path / "c", {"a": torch.zeros(2)}, {})
+    assert load_checkpoint(tmp_path / "c")[0]["a"].all()
+    save_checkpoint(tmp_path / "c", {"a": torch.zeros(2)}, {})
+    assert not load_checkpoint(tmp_path / "c")[0]["a"].any()
+    assert [path.name for path in tmp_path.rglob("*")] == ["c"]
+
+
 def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="checkpoint cannot be read"):
         load_checkpoint(tmp_path / "none")
