@@ -12,8 +12,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -28,6 +28,8 @@ from fedcmr_server.pki import issue_server_certificate, make_authority
 LOOK_S = 0.1
 LIMIT_S = 300.0
 """Of one round, and of the start."""
+END_S = 10.0
+"""In which all processes may end by themselves."""
 
 
 def run(
@@ -52,22 +54,24 @@ def run(
     tls = {"--ssl-certfile": "server.pem", "--ssl-keyfile": "server.key"}
     link = [word for name, file in tls.items() for word in (name, folder / file)]
     node = ("--superlink", f"127.0.0.1:{port}", "--root-certificates", ca)
-    with ExitStack() as stack:
-
-        def start(log: str, program: str, *arguments: object) -> "subprocess.Popen[bytes]":
-            return stack.enter_context(_started(folder, log, program, *arguments))
-
-        more = ("--port", port, *link, "--ssl-ca-certfile", ca)
-        running = [start("superlink", "flower-superlink", *more)]
+    more = ("--port", port, *link, "--ssl-ca-certfile", ca)
+    running: list[subprocess.Popen[bytes]] = []
+    try:
+        running.append(_start(folder, "superlink", "flower-superlink", *more))
         _wait_for(lambda: _is_open(port), running, folder)
         for number in range(sites):
             own = ("--port", _free_port())
-            running.append(start(f"supernode-{number}", "flower-supernode", *node, *own))
-        if start("order", "flwr", "run", folder / "app", "bench").wait(LIMIT_S):
+            running.append(_start(folder, f"supernode-{number}", "flower-supernode", *node, *own))
+        order = _start(folder, "order", "flwr", "run", folder / "app", "bench")
+        running.append(order)
+        if order.wait(LIMIT_S):
             raise CheckFailed(f"`flwr run` failed: {_last_line(folder, 'order')}")
+        running.remove(order)
         for number in range(rounds + 1):
             _wait_for(partial(_has_line, stamps, number), running, folder)
             typer.echo(json.dumps({"time": float(_lines(stamps)[number])}))
+    finally:
+        _end(running)
 
 
 def _write_app(folder: Path, config: Mapping[str, int | str]) -> None:
@@ -101,10 +105,7 @@ def _write_home(folder: Path, port: int, ca: Path) -> None:
     (folder / "config.toml").write_text(text, "utf-8")
 
 
-@contextmanager
-def _started(
-    folder: Path, log: str, program: str, *arguments: object
-) -> Iterator["subprocess.Popen[bytes]"]:
+def _start(folder: Path, log: str, program: str, *arguments: object) -> "subprocess.Popen[bytes]":
     """Start a program that Flower installs."""
     programs = Path(sys.executable).parent
     environment = {
@@ -117,15 +118,17 @@ def _started(
     }
     command = [str(programs / program), *map(str, arguments)]
     with (folder / f"{log}.log").open("wb") as file:
-        process = subprocess.Popen(
-            command, stdout=file, stderr=file, env=os.environ | environment, start_new_session=True
-        )
-    try:
-        yield process
-    finally:
+        return subprocess.Popen(command, stdout=file, stderr=file, env=os.environ | environment)
+
+
+def _end(running: Iterable["subprocess.Popen[bytes]"]) -> None:
+    """End all processes, together."""
+    for process in running:
         process.terminate()
+    until = time.monotonic() + END_S
+    for process in running:
         with suppress(subprocess.TimeoutExpired):
-            process.wait(10)
+            process.wait(max(0.0, until - time.monotonic()))
         process.kill()
         process.wait()
 
