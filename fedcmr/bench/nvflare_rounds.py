@@ -32,7 +32,7 @@ def main(
         name="bench",
         initial_ckpt=str(weights),
         min_clients=sites,
-        num_rounds=rounds,
+        num_rounds=rounds + 1,  # a round is over when the next one begins
         train_script=str(Path(nvflare_site.__file__ or "")),
         train_args=str(stamps),
     )
