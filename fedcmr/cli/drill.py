@@ -133,7 +133,8 @@ def poison_command(
 ) -> None:
     """Let one of five sites send falsified updates, with defences off and on; print the AUC.
 
-    Ends with 1 unless, with defences on, every attack costs at most 0.03 and the site is named.
+    Ends with 1 unless, with defences on, every attack costs at most 0.03 and the site is named, and
+    the AUC without an attack is 0.7 or more.
 
     Example: fedcmr drill poison
     """
@@ -158,7 +159,12 @@ def poison_command(
             table.add_row(off.attack, *cells)
         Console(highlight=False, soft_wrap=True).print(table)
     if failed:
-        raise CheckFailed(f"the defences did not hold against {failed[0].attack}")
+        what = failed[0].attack
+        raise CheckFailed(
+            "nothing was learnt without an attack, so that none could cost anything"
+            if what == "none"
+            else f"the defences did not hold against {what}"
+        )
 
 
 def _area(value: float | None, clean: float) -> tuple[str, str]:

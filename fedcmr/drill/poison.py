@@ -45,6 +45,8 @@ DEFENCES: dict[str, dict[str, Any]] = {
     "off": {"strategy": "fedavg", "quorum": 4},
     "on": {"strategy": "multi_krum", "byzantine": 1, "norm_band": 3.0, "quorum": 5},
 }
+LEARNED = 0.7
+"""AUC without an attack: where nothing was learnt no attack costs anything."""
 ALLOWED_LOSS = 0.03
 """Of AUC against the clean run, with defences on."""
 LEFT_OUT = re.compile(r"round (\d+)(?: without ([\w-]+)|: \w+ left out ([\w-]+))")
@@ -64,8 +66,13 @@ class Outcome:
     seconds: float
 
     def passed(self, clean: float) -> bool:
-        """Whether the defences held, where they were on; `clean` is the AUC without attack."""
-        if self.defences == "off" or self.attack == "none":
+        """Whether the defences held, where they were on; `clean` is the AUC without attack.
+
+        Without an attack: whether there was anything to lose.
+        """
+        if self.attack == "none":
+            return self.auc is not None and self.auc >= LEARNED
+        if self.defences == "off":
             return True
         return self.auc is not None and clean - self.auc <= ALLOWED_LOSS and HOSTILE in self.named
 

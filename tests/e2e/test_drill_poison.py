@@ -15,5 +15,6 @@ def test_a_hostile_site_is_named_and_costs_little(tmp_path: Path) -> None:
     drill.prepare()
     clean, poisoned = drill.run(["none", "sign_flip"], tell=print, defences=["on"])
     assert clean.auc is not None
+    assert clean.passed(clean.auc), clean
     assert poisoned.passed(clean.auc), poisoned
     assert poisoned.named == (HOSTILE,)

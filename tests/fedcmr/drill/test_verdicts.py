@@ -70,6 +70,14 @@ def test_defences_hold_when_little_is_lost_and_the_site_is_named(
     assert dataclasses.replace(outcome, defences="off").passed(clean=1.0)
 
 
+@pytest.mark.parametrize(("auc", "passes"), [(0.95, True), (0.52, False), (None, False)])
+@pytest.mark.parametrize("defences", ["off", "on"])
+def test_where_nothing_was_learnt_nothing_passes(
+    defences: str, auc: float | None, passes: bool
+) -> None:
+    assert Outcome("none", defences, auc, (), 1.0).passed(clean=auc or 0.0) is passes
+
+
 def test_left_out_sites_are_read_from_the_coordinators_lines() -> None:
     log = "x WARNING round 2 without ge-2: set aside\nx INFO round 3: multi_krum left out ge\n"
     assert LEFT_OUT.findall(log) == [("2", "ge-2", ""), ("3", "", "ge")]
