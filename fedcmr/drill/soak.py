@@ -76,7 +76,7 @@ class Held:
     def growing(self) -> list[str]:
         """Return what there is more of in the later rounds."""
         counts = {"handles": self.handles, "threads": self.threads, "children": self.children}
-        return [name for name, count in counts.items() if Slope.of(count).low > 0]
+        return [name for name, count in counts.items() if Slope.of(later(count)).low > 0]
 
 
 @dataclass(frozen=True)

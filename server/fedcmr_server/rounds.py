@@ -1,6 +1,5 @@
 """The rounds of one experiment, with a checkpoint after every merge and every validation."""
 
-import gc
 import logging
 import shutil
 import time
@@ -21,6 +20,7 @@ from fedcmr.types import FloatArray
 from fedcmr_server.checkpoint import Checkpoint
 from fedcmr_server.evaluation import Evaluation
 from fedcmr_server.link import FleetLink
+from fedcmr_server.memory import free_what_is_gone
 from fedcmr_server.quorum import Quorum
 from fedcmr_server.round import Round
 from fedcmr_server.sites import Sites
@@ -212,7 +212,7 @@ class Rounds:
         best = {_weights_file(state.best_round)} if state.best_round else set()
         keep = best if arrays else {name for name in state.files if _is_of(name, state)} | best
         self.state = self._checkpoint.save(state, arrays, frozenset(keep - arrays.keys()))
-        gc.collect()  # of what the sites sent: messages are reference cycles
+        free_what_is_gone()
 
 
 def _pretrain(model: nn.Module, path: Path, experiment: Experiment) -> str:

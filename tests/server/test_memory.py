@@ -3,8 +3,9 @@ import weakref
 from collections import deque
 from collections.abc import Iterator
 
+import psutil
 import pytest
-from fedcmr_server.memory import keep_what_is_loaded
+from fedcmr_server.memory import free_what_is_gone, keep_what_is_loaded
 
 
 class Record:
@@ -37,3 +38,22 @@ def test_messages_that_lived_a_while_are_freed_beside_much_that_stays(
         messages.add(open_ones[-1])
         most = max(most, len(messages.data))
     assert most < 30_000
+
+
+def resident() -> int:
+    """Return the bytes of this process that are no page of a file."""
+    memory = psutil.Process().memory_info()
+    return int(memory.rss - memory.shared)
+
+
+def test_what_lies_free_between_blocks_that_stay_goes_back() -> None:
+    free_what_is_gone()
+    blocks = [bytearray(b"1" * 100_000) for _ in range(800)]
+    full = resident()
+    stay = blocks[::20]
+    cycle: list[object] = [*blocks]
+    cycle.append(cycle)
+    del blocks, cycle
+    free_what_is_gone()
+    assert resident() < full - 50_000_000
+    assert len(stay) == 40

@@ -105,7 +105,7 @@ def test_what_is_flat_after_the_warm_up_passes() -> None:
     assert of(HELD) == []
     filling = tuple(value - 20 * (number < 20) for number, value in enumerate(MEMORY))
     assert of(dataclasses.replace(HELD, memory_mb=filling)) == []
-    opened = tuple(3 + (number > 4) for number in range(40))
+    opened = tuple(3 + min(number, 15) for number in range(40))
     assert of(dataclasses.replace(HELD, handles=opened)) == []
 
 
@@ -124,8 +124,8 @@ def test_growth_is_seen() -> None:
 
 
 @pytest.mark.parametrize("counted", ["handles", "threads", "children"])
-def test_one_more_every_ten_rounds_is_seen(counted: str) -> None:
-    slowly = tuple(number // 10 for number in range(40))
+def test_one_more_every_six_rounds_is_seen(counted: str) -> None:
+    slowly = tuple(number // 6 for number in range(40))
     growing = dataclasses.replace(SITE, **{counted: slowly})  # type: ignore[arg-type]  # any count
     assert of(HELD, growing) == [f"a: {counted}"]
 
