@@ -5,6 +5,7 @@ What is used of Flower beyond its public names is held by tests/client/test_flow
 
 import json
 from collections.abc import Callable, Iterator
+from hashlib import sha256
 from typing import TypeAlias, cast
 
 from flwr.app import Array, Message
@@ -71,7 +72,7 @@ def puller(client: FleetHttpClient, node: Node, run_id: int) -> Pull:
     Raises, when it is called:
         ObjectPullError: there is no such object.
         ObjectUnavailableError: there is not yet.
-        ValueError: the answer is none.
+        ValueError: the answer is none, or of another content.
     """
 
     def pull(object_id: str) -> Content:
@@ -91,6 +92,8 @@ def puller(client: FleetHttpClient, node: Node, run_id: int) -> Pull:
             raise ObjectPullError(object_id, "there is no such object")
         if not told.object_available:
             raise ObjectUnavailableError(object_id)
+        if sha256(content).hexdigest() != object_id:  # TLS does not see a disk that fails
+            raise ValueError("an object arrived damaged")
         return content if content[: len(KIND)] == KIND else bytes(content)
 
     return pull

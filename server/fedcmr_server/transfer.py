@@ -98,8 +98,7 @@ class Transfer:
             head += field_head(CONTENT, left)
             await _start(send, len(head) + left)
             await send({"type": "http.response.body", "body": head, "more_body": True})
-            while left:
-                piece = part.read(PIECE)
+            while left and (piece := part.read(PIECE)):
                 left -= len(piece)
                 await send({"type": "http.response.body", "body": piece, "more_body": left > 0})
         return True

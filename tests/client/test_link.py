@@ -15,6 +15,7 @@ from flwr.app import Array, ArrayRecord, Error, Message, RecordDict
 from site_files import exchange, question, received
 
 from fedcmr.errors import ConfigurationError, NetworkError
+from fedcmr.federation.parts import KIND
 
 
 def join(coordinator: Coordinator, key: Path | None = None):
@@ -46,6 +47,20 @@ def test_a_message_and_its_answer_make_the_round_trip(coordinator: Coordinator) 
         thread.join()
         assert np.array_equal(received(reply), 2 * values)
         assert connection.bundle_hash(run_id) == ""
+
+
+def test_what_was_damaged_at_the_coordinator_is_not_trained_from(
+    coordinator: Coordinator,
+) -> None:
+    link = coordinator.link
+    with join(coordinator) as connection, link.run():
+        parcel = link.keep(weights(np.arange(300, dtype=np.float32)))
+        files = link.objects.folder.iterdir()
+        [part] = [path for path in files if path.read_bytes().startswith(KIND)]
+        part.write_bytes(part.read_bytes()[:-1] + b"!")
+        link.send("one", parcel, "train", ttl_s=60)
+        with pytest.raises(NetworkError, match="could not be transferred"):
+            connection.receive()  # the question is there already
 
 
 def test_a_refusal_comes_back_with_its_reason(coordinator: Coordinator) -> None:
