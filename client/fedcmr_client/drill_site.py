@@ -4,6 +4,7 @@ No command of a site leads here: `python -m fedcmr_client.drill_site --site SITE
 """
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal, NoReturn
 
@@ -14,6 +15,7 @@ from flwr.app import Array, ArrayRecord, Context, Message
 from fedcmr.cli.run import end_on_sigterm, run
 from fedcmr.data.store import open_dataset
 from fedcmr.federation import messages as wire
+from fedcmr.privacy.outbound import OutboundLedger, Outgoing
 from fedcmr.types import FloatArray
 from fedcmr_client.app import client_app
 from fedcmr_client.gate import site_of
@@ -73,6 +75,13 @@ def hostile(honest: Answer, attack: Attack) -> Answer:
     return answer
 
 
+class NoLedger(OutboundLedger):
+    """A hostile site notes nothing, NaN least of all: an honest ledger refuses it."""
+
+    def write(self, message: Outgoing) -> None:
+        """Let it pass."""
+
+
 @app.command()
 def start(
     site: Annotated[Path, typer.Option(help="The site's folder.")],
@@ -87,7 +96,7 @@ def start(
     logging.getLogger("flwr").setLevel(logging.WARNING)
     torch.set_num_threads(threads)
     folder = open_site(site)
-    opened = site_of(folder)
+    opened = replace(site_of(folder), outbound=NoLedger(folder.outbound))
     answer = hostile(client_app(opened, lambda: open_dataset(folder.dataset)), attack)
     Worker(folder.settings.server, folder.ca, folder.site_key, answer, opened).work(wait=wait)
 

@@ -1,10 +1,13 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
-from fedcmr_client.drill_site import FLIP, NOISE, SCALE, falsify, hostile
+from fedcmr_client.drill_site import FLIP, NOISE, SCALE, NoLedger, falsify, hostile
 from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, RecordDict
 from flwr.supercore.task_identity import TaskIdentity
 
 from fedcmr.federation import messages as wire
+from fedcmr.privacy.outbound import OutboundLedger, Outgoing
 
 START = np.linspace(-1, 1, 50, dtype=np.float32)
 UPDATE = START + np.float32(0.01)
@@ -45,3 +48,12 @@ def test_only_updates_are_falsified() -> None:
     assert np.isnan(reply.content.array_records[wire.ARRAYS][wire.WEIGHTS].numpy()).all()
     reply = answer(Message(asked, 1, wire.HANDSHAKE), context)
     assert reply.content.config_records[wire.ANSWER][wire.COHORT] == "{}"
+
+
+def test_what_an_honest_ledger_refuses_leaves_a_hostile_site(tmp_path: Path) -> None:
+    nothing = np.full(3, np.nan, dtype=np.float32)
+    message = Outgoing("run", "name", "train", 12, tensors={wire.WEIGHTS: nothing})
+    with pytest.raises(ValueError, match="JSON"):
+        OutboundLedger(tmp_path / "honest.jsonl").write(message)
+    NoLedger(tmp_path / "hostile.jsonl").write(message)
+    assert not (tmp_path / "hostile.jsonl").exists()
