@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -36,8 +37,12 @@ def save_checkpoint(path: Path, tensors: Mapping[str, Tensor], state: Mapping[st
         (aside / path.name).replace(path)
         aside.rmdir()
     except (OSError, SafetensorError) as error:
-        what = getattr(error, "strerror", None) or error
-        raise DataError(f"cannot write: {what}", where=str(path)) from None
+        raise DataError(f"cannot write: {_reason(error)}", where=str(path)) from None
+
+
+def _reason(error: OSError | SafetensorError) -> str:
+    number = re.search(r"\(os error (\d+)\)$", str(error))  # in the words of safetensors
+    return os.strerror(int(number[1])) if number else getattr(error, "strerror", "") or str(error)
 
 
 def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
