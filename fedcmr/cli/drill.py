@@ -174,7 +174,7 @@ def _area(value: float | None, clean: float) -> tuple[str, str]:
 @app.command("soak")
 def soak_command(
     sites: Annotated[int, typer.Option(min=2, help="Sites, a process each.")] = 10,
-    rounds: Annotated[int, typer.Option(min=10, help="Rounds.")] = 50,
+    rounds: Annotated[int, typer.Option(min=10, help="Rounds.")] = 150,
     out: Out = None,
     as_json: AsJson = False,
 ) -> None:
@@ -184,7 +184,7 @@ def soak_command(
     the coordinator and of a site, on average, grows by at most 100 kB a round, and disk, besides
     the ledgers, by at most 2 kB a round and site.
 
-    Example: fedcmr drill soak --sites 10 --rounds 50
+    Example: fedcmr drill soak --sites 10 --rounds 150
     """
     from fedcmr.drill.soak import ALL_SITES, Slope, later, soak
 
