@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from fedcmr.cli.finite import finite
 from fedcmr.cli.say import say
 from fedcmr.errors import CheckFailed, UsageError
 
@@ -84,7 +85,8 @@ def disk_command(out: Out = None, as_json: AsJson = False) -> None:
 @app.command("network")
 def network_command(
     cuts: Annotated[
-        list[float] | None, typer.Option("--cut", help="Seconds; may be given several times.")
+        list[float] | None,
+        typer.Option("--cut", min=0, callback=finite, help="Seconds; may be given several times."),
     ] = None,
     out: Out = None,
     as_json: AsJson = False,

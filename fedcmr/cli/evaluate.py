@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from fedcmr.cli.finite import finite
 from fedcmr.cli.say import printable, say
 from fedcmr.page.numbers import p_value
 
@@ -31,7 +32,12 @@ def evaluate_command(
     ] = None,
     threshold: Annotated[
         list[float] | None,
-        typer.Option(min=0, max=1, help="Score called positive from; else chosen on the cases."),
+        typer.Option(
+            min=0,
+            max=1,
+            callback=finite,
+            help="Score called positive from; else chosen on the cases.",
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print all results as JSON.")] = False,
 ) -> None:
