@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from click.core import ParameterSource
 
 from fedcmr.cli.say import say
 from fedcmr.errors import CheckFailed, UsageError
@@ -13,10 +14,7 @@ from fedcmr_client.approval import SHORTEST_PREFIX
 from fedcmr_client.approve_command import SiteOption
 from fedcmr_client.settings import open_site
 
-ledger_app = typer.Typer(
-    help="What left the site, and what was spent of its patients' privacy budget.",
-    invoke_without_command=True,
-)
+ledger_app = typer.Typer(invoke_without_command=True)
 
 
 @ledger_app.callback()
@@ -30,7 +28,7 @@ def ledger_command(
     Example: fedcmr-client ledger --site /var/lib/fedcmr
     """
     if context.invoked_subcommand is not None:
-        if site != Path():
+        if context.get_parameter_source("site") is ParameterSource.COMMANDLINE:
             name = context.invoked_subcommand
             raise UsageError("--site stands too early", fix=f"give it after `{name}`")
         return
