@@ -4,6 +4,9 @@ Neighbours differ by one patient, added or removed. A step draws every patient w
 `sample_rate` and adds Gaussian noise of `noise_multiplier` times the clip to the sum of the drawn
 patients' clipped gradients (Abadi et al., CCS 2016). RDP is Mironov et al., arXiv:1908.10530; PRV
 is Gopi et al., NeurIPS 2021.
+
+Opacus is imported where it counts: it takes as long as all the rest of a site, and a run without
+privacy needs none of it.
 """
 
 import math
@@ -15,12 +18,6 @@ from functools import lru_cache
 from typing import Literal, TypeAlias
 
 import numpy as np
-from opacus.accountants import PRVAccountant, RDPAccountant
-from opacus.accountants.analysis.prv import (
-    PoissonSubsampledGaussianPRV,
-    compute_safe_domain_size,
-)
-from opacus.accountants.analysis.rdp import compute_rdp, get_privacy_spent
 
 from fedcmr.config import Experiment
 from fedcmr.errors import ConfigurationError
@@ -170,6 +167,8 @@ def _prv(history: History, delta: float) -> float:
     if delta < LEAST_DELTA or half > MOST_LOSS or finest > COARSEST_ERROR:
         return bound
 
+    from opacus.accountants import PRVAccountant
+
     def value(error: float) -> float:
         prv = PRVAccountant()
         prv.history = list(history)
@@ -184,12 +183,20 @@ def _prv(history: History, delta: float) -> float:
 
 def _half_domain(history: History, delta: float) -> float:
     """Return the largest privacy loss on the grid that Opacus will make."""
+    from opacus.accountants.analysis.prv import (
+        PoissonSubsampledGaussianPRV,
+        compute_safe_domain_size,
+    )
+
     prvs = [PoissonSubsampledGaussianPRV(rate, noise) for noise, rate, _ in history]
     steps = [number for _, _, number in history]
     return float(compute_safe_domain_size(prvs, steps, COARSEST_ERROR, delta / 1000))
 
 
 def _rdp(history: History, delta: float) -> float:
+    from opacus.accountants import RDPAccountant
+    from opacus.accountants.analysis.rdp import get_privacy_spent
+
     total = sum(steps * np.array(_divergences(noise, rate)) for noise, rate, steps in history)
     orders = RDPAccountant.DEFAULT_ALPHAS
     value = float(get_privacy_spent(orders=orders, rdp=total, delta=delta)[0])
@@ -199,6 +206,9 @@ def _rdp(history: History, delta: float) -> float:
 @lru_cache(maxsize=256)
 def _divergences(noise: float, rate: float) -> tuple[float, ...]:
     """Return Renyi divergences of one step, an order each: a tenth of a second and more."""
+    from opacus.accountants import RDPAccountant
+    from opacus.accountants.analysis.rdp import compute_rdp
+
     orders = RDPAccountant.DEFAULT_ALPHAS
     return tuple(compute_rdp(q=rate, noise_multiplier=noise, steps=1, orders=orders))
 

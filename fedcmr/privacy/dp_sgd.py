@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
-from opacus.validators import ModuleValidator
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm, _NormBase
 
@@ -108,6 +107,8 @@ def refuse_mixing(model: nn.Module) -> None:
                 "protects",
                 fix="set model.norm: group",
             )
+    from opacus.validators import ModuleValidator  # see accounting.py
+
     if problems := ModuleValidator.validate(model.train()):
         raise ConfigurationError(
             f"not a network for dp_sgd: {problems[0]}", fix="replace the layer"

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import yaml
 from flwr.supercore.grpc_health import run_health_server_grpc_no_tls
@@ -12,7 +13,6 @@ from fedcmr.config import Experiment
 from fedcmr.errors import ConfigurationError
 from fedcmr_server.admission import Admission
 from fedcmr_server.disk import writing
-from fedcmr_server.finish import Outcome, finish
 from fedcmr_server.leave_out import leave_one_out
 from fedcmr_server.link import FleetLink
 from fedcmr_server.listener import serve
@@ -20,7 +20,10 @@ from fedcmr_server.memory import keep_what_is_loaded, return_freed_memory
 from fedcmr_server.reference import load_reference
 from fedcmr_server.rounds import Rounds
 from fedcmr_server.settings import ServerFolder
-from fedcmr_server.survey import Surveyed, survey
+
+if TYPE_CHECKING:
+    from fedcmr_server.finish import Outcome
+    from fedcmr_server.survey import Surveyed
 
 log = logging.getLogger("fedcmr")
 
@@ -34,7 +37,7 @@ def run_experiment(
     references: Mapping[str, Path],
     leaves_out: bool = False,
     pretrained: Path | None = None,
-) -> Outcome:
+) -> "Outcome":
     """Serve an experiment until its release is written.
 
     Args:
@@ -64,10 +67,12 @@ def run_experiment(
         others = {name: load_reference(path, rounds.layout) for name, path in references.items()}
         rounds.train()
         left_out = leave_one_out(rounds, folder) if leaves_out else {}
+        from fedcmr_server.finish import finish  # with its figures, which take a second
+
         return finish(rounds, release, server.signing_key, others=others, left_out=left_out)
 
 
-def survey_sites(server: ServerFolder, experiment: Experiment) -> Surveyed:
+def survey_sites(server: ServerFolder, experiment: Experiment) -> "Surveyed":
     """Serve an experiment until its survey is written; nothing is trained.
 
     Raises:
@@ -75,6 +80,8 @@ def survey_sites(server: ServerFolder, experiment: Experiment) -> Surveyed:
         PartialRun: too few sites.
         DataError: the disk is full.
     """
+    from fedcmr_server.survey import survey
+
     folder = server.run(experiment)
     with serving(server, experiment, folder) as (link, admit):
         return survey(Rounds(experiment, folder, link, admit), experiment, folder)
