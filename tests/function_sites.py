@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 from case_files import EDGES, level
 from fedcmr_server.parcel import Sent
-from fedcmr_server.reply import Reply
+from fedcmr_server.reply import Part, Reply
 from flwr.app import Array, ArrayRecord, ConfigRecord, MetricRecord, RecordDict
 
 from fedcmr.config import Experiment
@@ -37,9 +37,9 @@ def experiment(**federation: object) -> Experiment:
     )
 
 
-def data(array: Array) -> Iterator[memoryview]:
-    """The data of an array in parts of odd size."""
-    return (part for [part] in sliced(array.data, size=1001))
+def data(array: Array) -> Iterator[Part]:
+    """The data of an array in parts of odd size, in no file."""
+    return (Part(part) for [part] in sliced(array.data, size=1001))
 
 
 def arrays(vectors: Mapping[str, np.ndarray]) -> ArrayRecord:

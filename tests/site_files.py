@@ -102,4 +102,4 @@ def exchange(link: FleetLink, content: RecordDict, kind: str = "train") -> Reply
 def received(reply: Reply) -> np.ndarray:
     """Return the weights of a reply."""
     array = reply.content().array_records[wire.ARRAYS][wire.WEIGHTS]
-    return np.load(io.BytesIO(b"".join(bytes(part) for part in reply.data(array))))
+    return np.load(io.BytesIO(b"".join(bytes(part.data) for part in reply.data(array))))

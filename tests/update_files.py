@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from fedcmr_server.strategies.strategy import Strategy, Update
+from fedcmr_server.strategies.strategy import Piece, Strategy, Update
 from flwr.app import Array, ArrayRecord, ConfigRecord, Message, MetricRecord, RecordDict
 from flwr.serverapp.strategy import FedAvg
 from flwr.supercore.task_identity import TaskIdentity
@@ -21,7 +21,7 @@ def write_updates(
     for letter, row, count in zip("abcdefghijklmnop", rows, examples, strict=False):
         path = folder / f"{letter}.f32"
         row.astype("<f4").tofile(path)
-        updates.append(Update(letter, count, path))
+        updates.append(Update(letter, count, (Piece(path, 0, row.size),)))
     return updates
 
 

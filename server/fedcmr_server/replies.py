@@ -3,10 +3,13 @@
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fedcmr.config import Experiment, UpdatePrecision
 from fedcmr.errors import FedcmrError
@@ -19,7 +22,7 @@ from fedcmr.federation.payload import LONGEST_HEAD, Layout, all_finite
 from fedcmr.federation.precision import BLOCK, LEVELS, decode
 from fedcmr.settings import parse_json
 from fedcmr.types import FloatArray
-from fedcmr_server.reply import Reply
+from fedcmr_server.reply import Part, Reply
 from fedcmr_server.state import Contribution
 
 METRICS = {wire.EXAMPLES, wire.STEPS, wire.LOSS, wire.SECONDS}
@@ -130,9 +133,19 @@ def read_contribution(reply: Reply, cohort: Cohort, experiment: Experiment) -> C
         return contribution
 
 
+@dataclass(frozen=True)
+class Block:
+    """Consecutive values of an array."""
+
+    values: NDArray[Any]
+    """Hold until the next block is asked for."""
+    file: Path | None = None
+    """Ends with exactly these values, and is named by its sha256; as long as they hold."""
+
+
 def read_update(
     reply: Reply, layout: Layout, start: FloatArray, precision: UpdatePrecision
-) -> Iterator[memoryview]:
+) -> Iterator[Block]:
     """Yield the weights of an update as little-endian float32, block by block, checked.
 
     Args:
@@ -145,45 +158,43 @@ def read_update(
         Unusable: another type or shape than the network's, or a value that is not finite.
     """
     with distrust("update"):
-        blocks: Iterator[FloatArray]
+        blocks: Iterator[Block]
         if precision == "fp32":
             blocks = _values(reply, wire.WEIGHTS, np.dtype("<f4"), layout.size)
         else:
             count = -(-layout.size // BLOCK)
             parts = _values(reply, wire.SCALES, np.dtype("<f4"), count)
-            scales = np.concatenate([part.copy() for part in parts])
+            scales = np.concatenate([part.values.copy() for part in parts])
             kind = np.dtype(LEVELS[precision][1])
             values = _values(reply, wire.WEIGHTS, kind, layout.size, together=BLOCK)
-            blocks = decode(values, scales, start)
+            blocks = map(Block, decode((part.values for part in values), scales, start))
         for block in blocks:
-            if not all_finite(block):
+            if not all_finite(block.values):
                 raise Unusable("weights contain a value that is not finite")
-            yield block.data.cast("B")
+            yield block
 
 
 def _values(
     reply: Reply, name: str, expected: np.dtype[Any], size: int, together: int = 1
-) -> Iterator[Any]:
-    """Yield the values of one of the arrays, part by part; as many as are `together` stay so.
-
-    Each part holds until the next one is asked for.
-    """
+) -> Iterator[Block]:
+    """Yield the values of one of the arrays, part by part; as many as are `together` stay so."""
     parts = reply.data(reply.content().array_records[wire.ARRAYS][name])
     first = next(parts)
-    head = io.BytesIO(first[:LONGEST_HEAD])
+    head = io.BytesIO(first.data[:LONGEST_HEAD])
     np.lib.format.read_magic(head)
     shape, _, dtype = np.lib.format.read_array_header_1_0(head)
     if dtype != expected or shape != (size,):
         raise Unusable(f"{name} are {dtype} {shape}, expected {expected} ({size},)")
     left, rest, whole = expected.itemsize * size, b"", expected.itemsize * together
-    for part in chain([first[head.tell() :]], parts):
-        block = memoryview(b"".join((rest, part))) if rest else part
-        left -= len(part)
+    for part in chain([Part(first.data[head.tell() :], first.path)], parts):
+        block = memoryview(b"".join((rest, part.data))) if rest else part.data
+        left -= len(part.data)
         if left < 0:
             break
         end = len(block) - len(block) % whole if left else len(block)
         if end:
-            yield np.frombuffer(block[:end], expected)
+            is_whole = block is part.data and end == len(block)
+            yield Block(np.frombuffer(block[:end], expected), part.path if is_whole else None)
         rest = bytes(block[end:])
     if left:
         raise Unusable("the weights have another size than the network")

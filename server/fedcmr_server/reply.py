@@ -5,6 +5,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from flwr.app import Array, Message, RecordDict
 from flwr.supercore.inflatable.inflatable_object import (
@@ -22,7 +23,17 @@ LONGEST_REASON = 500
 """Characters of a site's refusal that are kept."""
 
 
-def _nothing(array: Array) -> Iterator[memoryview]:
+@dataclass(frozen=True)
+class Part:
+    """A part of an array, where it lies."""
+
+    data: memoryview
+    """Holds until the next part is read."""
+    path: Path | None = None
+    """File that it is the end of, named by the sha256 of the whole; until the next part is read."""
+
+
+def _nothing(array: Array) -> Iterator[Part]:
     return iter(())
 
 
@@ -32,8 +43,8 @@ class Reply:
 
     records: RecordDict = field(default_factory=RecordDict)
     refusal: str = ""
-    data: Callable[[Array], Iterator[memoryview]] = _nothing
-    """Reads the bytes of one of the arrays, once; each part holds until the next is read."""
+    data: Callable[[Array], Iterator[Part]] = _nothing
+    """Reads the bytes of one of the arrays, once."""
 
     def content(self) -> RecordDict:
         """Return the records.
@@ -72,7 +83,7 @@ def open_reply(message: Message, store: DiskObjectStore) -> Reply:
                 known[object_id] = inflatable_class_registry[kind].inflate(content, below)
         return known[object_id]
 
-    def data(array: Array) -> Iterator[memoryview]:
+    def data(array: Array) -> Iterator[Part]:
         room, names = bytearray(), array.data.decode().split(",")
         left = Counter(names)
         for part in names:
@@ -84,7 +95,7 @@ def open_reply(message: Message, store: DiskObjectStore) -> Reply:
                 if size > len(room):
                     room = bytearray(size)
                 file.readinto(memoryview(room)[:size])
-            yield part_data(memoryview(room)[:size])
+            yield Part(part_data(memoryview(room)[:size]), store.folder / part)
             left[part] -= 1
             if not left[part]:
                 store.spend(part, known)

@@ -74,7 +74,7 @@ def answered(scene: Scene, name: str) -> float | None:
     if found is None:
         return None
     array = found.content().array_records["arrays"]["w"]
-    return float(np.frombuffer(b"".join(found.data(array))[-24:])[0])
+    return float(np.frombuffer(b"".join(part.data for part in found.data(array))[-24:])[0])
 
 
 def test_an_answer_counts_only_from_the_site_that_was_asked(scene: Scene) -> None:

@@ -78,5 +78,6 @@ def test_made_up_files_of_a_round_are_not_taken(tmp_path: Path) -> None:
     folder.mkdir()
     for name, text, size in (("a", "{}", 20), ("b", "[" * 100_000, 20), ("c", "{}", 8)):
         (folder / f"{name}.json").write_text(text)
-        (folder / f"{name}.f32").write_bytes(bytes(size))
+        (folder / f"{name}.parts").mkdir()
+        (folder / f"{name}.parts" / "00000").write_bytes(bytes(size))
     assert Spool(folder, np.zeros(5, np.float32)).updates() == []

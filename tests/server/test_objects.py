@@ -43,7 +43,7 @@ def test_a_reply_is_read_part_by_part_from_disk(tmp_path: Path, message: Message
     reply = open_reply(message, store)
     again = reply.content().array_records["arrays"]["again"]
     names = again.data.decode().split(",")
-    parts = [bytes(part) for part in reply.data(again)]  # a part holds until the next
+    parts = [bytes(part.data) for part in reply.data(again)]  # a part holds until the next
     assert len(parts) > 1
     assert b"".join(parts).endswith(VALUES.tobytes())
     assert {path.name for path in tmp_path.iterdir()} == set(store.store) - set(names), "spent"
@@ -60,7 +60,7 @@ def test_a_part_that_two_messages_hold_is_read_twice(tmp_path: Path, message: Me
     for asked in (message, other):
         reply = open_reply(asked, store)
         array = reply.content().array_records["arrays"]["again"]
-        assert b"".join(bytes(part) for part in reply.data(array)).endswith(VALUES.tobytes())
+        assert b"".join(bytes(part.data) for part in reply.data(array)).endswith(VALUES.tobytes())
         store.delete(asked.object_id)
     assert [*tmp_path.iterdir()] == []
 

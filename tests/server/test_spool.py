@@ -1,8 +1,10 @@
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 import pytest
+from fedcmr_server.replies import Block, Unusable
 from fedcmr_server.spool import Spool
 from fedcmr_server.state import Contribution
 
@@ -11,10 +13,22 @@ UPDATE = WEIGHTS + 1
 NUMBERS = Contribution(examples=3, steps=1, loss=0.5, seconds=0.1)
 
 
+def blocks_of(values: np.ndarray, folder: Path) -> Iterator[Block]:
+    """Yield three values of a file that is then deleted, as parts are, and the others without."""
+    content = b"head" + values[:3].tobytes()
+    part = folder / sha256(content).hexdigest()
+    part.write_bytes(content)
+    yield Block(values[:3], part)
+    part.unlink()
+    for value in (values[3:4], values[4:]):
+        yield Block(value)
+
+
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A round in which site `a` has answered."""
-    Spool(tmp_path, WEIGHTS).add("a", NUMBERS, iter([UPDATE.tobytes()]))
+    monkeypatch.setattr("fedcmr_server.spool.SMALLEST_LINK", 12)
+    Spool(tmp_path, WEIGHTS).add("a", NUMBERS, blocks_of(UPDATE, tmp_path))
     return tmp_path
 
 
@@ -22,17 +36,17 @@ def test_what_came_in_before_a_restart_counts(folder: Path) -> None:
     spool = Spool(folder, WEIGHTS)
     assert spool.contributed == {"a": NUMBERS}
     [update] = spool.updates()
-    assert np.array_equal(np.fromfile(update.path, "<f4"), UPDATE)
+    assert np.array_equal(update.columns(slice(0, 5)), UPDATE)
 
 
 def flip_a_bit(folder: Path) -> None:
-    content = bytearray((folder / "a.f32").read_bytes())
+    content = bytearray((folder / "a.parts" / "00000").read_bytes())
     content[7] ^= 1
-    (folder / "a.f32").write_bytes(content)
+    (folder / "a.parts" / "00000").write_bytes(content)
 
 
 def note_of_another(folder: Path) -> None:
-    Spool(folder, WEIGHTS).add("b", NUMBERS, iter([WEIGHTS.tobytes()]))
+    Spool(folder, WEIGHTS).add("b", NUMBERS, blocks_of(WEIGHTS, folder))
     (folder / "b.json").rename(folder / "a.json")
 
 
@@ -42,7 +56,11 @@ def note_of_another(folder: Path) -> None:
         (flip_a_bit, WEIGHTS, "a stored update is damaged"),
         (note_of_another, WEIGHTS, "a stored update is damaged"),
         (lambda folder: None, WEIGHTS + 1, "a stored update started from other weights"),
-        (lambda folder: (folder / "a.f32").unlink(), WEIGHTS, "a stored update cannot be read"),
+        (
+            lambda folder: (folder / "a.parts" / "00001").unlink(),
+            WEIGHTS,
+            "a stored update cannot be read",
+        ),
         (lambda folder: (folder / "a.json").write_text("{}"), WEIGHTS, "cannot be read"),
     ],
 )
@@ -59,3 +77,32 @@ def test_what_does_not_match_is_refused_by_name(
     assert reason in line
     assert line.endswith("; a is asked again")
     assert Spool(folder, WEIGHTS).contributed == {}
+
+
+def test_an_update_that_breaks_off_is_not_kept(folder: Path) -> None:
+    spool = Spool(folder, WEIGHTS)
+
+    def gone() -> Iterator[Block]:
+        yield Block(UPDATE[:3], folder / ("0" * 64))
+
+    with pytest.raises(Unusable, match="a part of the update is gone"):
+        spool.add("b", NUMBERS, gone())
+    assert not (folder / "b.parts").exists()
+    assert [*Spool(folder, WEIGHTS).contributed] == ["a"]
+
+
+def test_a_dropped_update_leaves_nothing(folder: Path) -> None:
+    spool = Spool(folder, WEIGHTS)
+    spool.drop("a")
+    assert spool.updates() == []
+    assert not [*folder.iterdir()]
+
+
+def test_small_parts_become_one_file(folder: Path) -> None:
+    part = folder / "part"
+    part.write_bytes(b"")
+    spool = Spool(folder, WEIGHTS)
+    spool.add("b", NUMBERS, (Block(UPDATE[i : i + 1], part) for i in range(5)))
+    assert len([*(folder / "b.parts").iterdir()]) == 1
+    assert np.array_equal(spool.updates()[1].columns(slice(0, 5)), UPDATE)
+    assert [*Spool(folder, WEIGHTS).contributed] == ["a", "b"]

@@ -12,8 +12,18 @@ from fedcmr.types import FloatArray
 
 
 @dataclass(frozen=True)
+class Piece:
+    """Consecutive values of an update, little-endian float32, in a file that may hold more."""
+
+    path: Path
+    offset: int
+    """Bytes of the file before them."""
+    count: int
+
+
+@dataclass(frozen=True)
 class Update:
-    """The weights of one site after a round, in a file.
+    """The weights of one site after a round, in files.
 
     Raises:
         ValueError: no examples; such a site has nothing to say in a merge.
@@ -22,8 +32,8 @@ class Update:
     name: str
     examples: int
     """Studies it was trained on."""
-    path: Path
-    """P little-endian float32 values, nothing else."""
+    pieces: tuple[Piece, ...]
+    """P values in all, in order."""
 
     def __post_init__(self) -> None:
         if self.examples < 1:
@@ -32,19 +42,32 @@ class Update:
     def columns(self, part: slice) -> FloatArray:
         """Read the entries `part` of the vector, (part.stop - part.start,).
 
-        The file is read, not mapped: mapped pages of all updates would count as memory in use.
+        The files are read, not mapped: mapped pages of all updates would count as memory in use.
 
         Raises:
-            DataError: the file is missing or shorter.
+            DataError: a file is missing or shorter.
         """
-        count = part.stop - part.start
-        try:
-            values = np.fromfile(self.path, "<f4", count, offset=4 * part.start)
-        except OSError:
-            values = np.empty(0, np.float32)
-        if len(values) != count:
-            raise DataError("a received update is damaged", where=str(self.path), fix="delete it")
+        values, first, found = np.empty(part.stop - part.start, "<f4"), 0, 0
+        for piece in self.pieces:
+            start, stop = max(part.start, first), min(part.stop, first + piece.count)
+            if start < stop:
+                room = values[start - part.start : stop - part.start]
+                found += _read(piece, start - first, room)
+            first += piece.count
+        if found != values.size:
+            where = str(self.pieces[0].path.parent)
+            raise DataError("a received update is damaged", where=where, fix="delete it")
         return values
+
+
+def _read(piece: Piece, first: int, room: FloatArray) -> int:
+    """Fill `room` from the value number `first` of a piece on; return how many were there."""
+    try:
+        with piece.path.open("rb", buffering=0) as file:
+            file.seek(piece.offset + 4 * first)
+            return (file.readinto(room.data) or 0) // 4
+    except OSError:
+        return 0
 
 
 @dataclass(frozen=True)

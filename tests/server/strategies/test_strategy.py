@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 from fedcmr_server.strategies.registry import strategy
-from fedcmr_server.strategies.strategy import Update
+from fedcmr_server.strategies.strategy import Piece, Update
 from update_files import drift, write_updates
 
 from fedcmr.config import FederationSettings
@@ -63,7 +63,7 @@ def test_memory_does_not_grow_with_the_number_of_updates(
     weights = np.zeros(size, np.float32)
     path = tmp_path / "same.f32"
     np.random.default_rng(1).normal(size=size).astype("<f4").tofile(path)
-    updates = [Update(f"site-{i:02}", i + 1, path) for i in range(sites)]
+    updates = [Update(f"site-{i:02}", i + 1, (Piece(path, 0, size),)) for i in range(sites)]
     merging = strategy(settings, Layout({"w": torch.empty(size, device="meta")}))
 
     tracemalloc.start()
@@ -78,10 +78,26 @@ def test_a_damaged_file_is_one_line(tmp_path: Path, weights: np.ndarray, layout:
     weights[:-1].tofile(short)
     for path in (short, tmp_path / "missing.f32"):
         merging = strategy(FederationSettings(), layout)
-        with pytest.raises(DataError, match=rf"damaged \({path}\); delete it"):
-            merging.merge(weights, [Update("a", 1, path)])
+        update = Update("a", 1, (Piece(path, 0, weights.size),))
+        with pytest.raises(DataError, match=rf"damaged \({tmp_path}\); delete it"):
+            merging.merge(weights, [update])
 
 
-def test_an_update_of_no_examples_is_none(tmp_path: Path) -> None:
+def test_any_columns_are_read_across_the_files_of_an_update(tmp_path: Path) -> None:
+    values, pieces, first = np.arange(11, dtype=np.float32), [], 0
+    for number, (offset, count) in enumerate([(0, 4), (7, 1), (3, 6)]):
+        path = tmp_path / str(number)
+        path.write_bytes(bytes(offset) + values[first : first + count].tobytes() + b"more")
+        pieces.append(Piece(path, offset, count))
+        first += count
+    update = Update("a", 1, tuple(pieces))
+    for start in range(11):
+        for stop in range(start, 12):
+            assert np.array_equal(update.columns(slice(start, stop)), values[start:stop])
+    with pytest.raises(DataError, match="damaged"):
+        update.columns(slice(5, 12))
+
+
+def test_an_update_of_no_examples_is_none() -> None:
     with pytest.raises(ValueError, match="the update of a is of no examples"):
-        Update("a", 0, tmp_path / "a.f32")
+        Update("a", 0, ())
