@@ -2,6 +2,7 @@
 
 import gc
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from flwr.app import Context, Error, Message, RecordDict
 from flwr.common.constant import ErrorCode
 
 from fedcmr.errors import FedcmrError, NetworkError, PolicyRefusal
+from fedcmr.memory import give_back, held_memory
 from fedcmr.privacy.budget import BudgetExhausted
 from fedcmr_client.approval import NotApproved
 from fedcmr_client.failures import GpuFailed, fault_of
@@ -30,6 +32,9 @@ Answer = Callable[[Message, Context], Message]
 
 LAST_RETRY_S = 30.0
 """Longest pause between two attempts to reconnect."""
+
+QUIET_S = 60.0
+"""From the last message until memory that is free goes back to the system."""
 
 
 class Worker:
@@ -62,7 +67,7 @@ class Worker:
         gc.freeze()  # the libraries are searched for garbage no more: a search takes milliseconds
         while not self.stop.is_set():
             try:
-                with connect(self._server, self._ca, self._key) as connection:
+                with connect(self._server, self._ca, self._key) as connection, held_memory():
                     log.info("connected to %s", self._server)
                     wait, retry_s = True, 1.0
                     self._serve(connection)
@@ -74,7 +79,7 @@ class Worker:
                 retry_s = min(2 * retry_s, LAST_RETRY_S)
 
     def _serve(self, connection: Connection) -> None:
-        pause_s = FIRST_PAUSE_S
+        pause_s, last = FIRST_PAUSE_S, math.inf
         while not self.stop.is_set():
             if self._site.approvals.approved_meanwhile():
                 log.info("a run was approved: connecting anew, so that it is offered again")
@@ -82,6 +87,9 @@ class Worker:
             asked = time.monotonic()
             message = connection.receive()
             if message is None:
+                if time.monotonic() - last > QUIET_S:
+                    last = math.inf
+                    give_back()
                 if time.monotonic() - asked > LAST_PAUSE_S:
                     continue  # the coordinator has held the question
                 self.stop.wait(pause_s)
@@ -91,6 +99,7 @@ class Worker:
             self._reply(connection, message)
             del message
             gc.collect()  # messages are reference cycles, with the weights in them
+            last = time.monotonic()
 
     def _reply(self, connection: Connection, message: Message) -> None:
         start = time.monotonic()

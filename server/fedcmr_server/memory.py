@@ -3,6 +3,8 @@
 import ctypes
 import gc
 
+from fedcmr.memory import give_back
+
 M_MMAP_THRESHOLD, M_ARENA_MAX = -3, -8
 """Numbers of glibc's malloc.h."""
 
@@ -47,6 +49,4 @@ def free_what_is_gone() -> None:
     would hold it.
     """
     gc.collect()
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:
-        trim(0)
+    give_back()

@@ -54,6 +54,21 @@ def test_an_answer_goes_back(coordinator: Coordinator) -> None:
     assert reply.content().config_records["config"]["round"] == 1
 
 
+def test_memory_is_given_back_once_when_no_message_comes(
+    coordinator: Coordinator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = threading.Semaphore(0)
+    monkeypatch.setattr("fedcmr_client.worker.QUIET_S", 0.0)
+    monkeypatch.setattr("fedcmr_client.link.WAIT_S", 0)
+    monkeypatch.setattr("fedcmr_client.worker.give_back", given.release)
+
+    def wait(reply: Reply) -> None:
+        assert given.acquire(timeout=30)
+
+    ask(coordinator, echo, times=2, read=wait)
+    assert not given.acquire(blocking=False)
+
+
 def test_a_refusal_leaves_without_path_or_remedy(coordinator: Coordinator) -> None:
     def refuse(message: Message, context: Context) -> Message:
         raise DataError("no study", where="/data/of/a/patient", fix="look into /data")

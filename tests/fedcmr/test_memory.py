@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from fedcmr.memory import held_memory
+from fedcmr.memory import give_back, held_memory
 
 pytestmark = pytest.mark.skipif(
     not hasattr(ctypes.CDLL(None), "mallopt"), reason="needs glibc, whose allocator is set"
@@ -26,7 +26,12 @@ def resident_mb() -> float:
 def test_freed_memory_stays_until_the_end_of_the_block() -> None:
     before = resident_mb()
     with held_memory():
-        torch.ones(MEGABYTES * 2**18)  # freed at once
+        with held_memory():
+            torch.ones(MEGABYTES * 2**18)  # freed at once
+        assert resident_mb() > before + 0.9 * MEGABYTES
+        give_back()
+        assert resident_mb() < before + 0.5 * MEGABYTES
+        torch.ones(MEGABYTES * 2**18)
         assert resident_mb() > before + 0.9 * MEGABYTES
     assert resident_mb() < before + 0.5 * MEGABYTES
 
