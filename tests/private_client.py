@@ -92,9 +92,9 @@ def work(path: Path, notes: Path) -> None:
     def wrap(owner: type, name: str, before: Told, after: Told) -> None:
         real = getattr(owner, name)
 
-        def told(self: Any, *arguments: Any) -> Any:
+        def told(self: Any, *arguments: Any, **settings: Any) -> Any:
             tell(*before(self, *arguments))
-            result = real(self, *arguments)
+            result = real(self, *arguments, **settings)
             tell(*after(self, *arguments))
             return result
 

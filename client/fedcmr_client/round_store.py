@@ -1,10 +1,14 @@
 """The round in flight, on the site's disk: what a kill must not cost and nobody may get twice.
 
-`begun` names the round that was paid for from the privacy budget and is being trained, `resume`
-holds its last step, `update` the last finished one. It answers the same question again without
-training and without spending; a round that is asked for anew with other weights is another round.
+`begun` names the last round that was paid for from the privacy budget, `resume` holds its last
+step, `update` the last finished one. It answers the same question again without training and
+without spending; a round that is asked for anew with other weights is another round.
+
+An update is not waited for until it is on the disk. Where a power cut takes it, its round is
+trained again from the last step, to the same bits.
 """
 
+import logging
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -15,6 +19,8 @@ from fedcmr.errors import DataError
 from fedcmr.training.checkpoint import load_checkpoint, save_checkpoint
 from fedcmr.training.local import RoundResult
 from fedcmr.types import FloatArray
+
+log = logging.getLogger("fedcmr")
 
 
 @dataclass(frozen=True)
@@ -46,11 +52,19 @@ class RoundStore:
         """Return the round with this fingerprint, where it is the last one that was finished.
 
         Raises:
-            DataError: the file is damaged.
+            DataError: the file is damaged, and of which round it is was lost too.
         """
         if self._known not in (None, fingerprint):
             return None
-        loaded = self._load()
+        try:
+            loaded = self._load()
+        except DataError as damage:
+            if not self._begun.exists():
+                raise
+            log.warning(
+                "%s; where its round is asked for, it is trained from its last step", damage
+            )
+            return None
         if loaded is None:
             return None
         self._known = loaded[0]["round"]
@@ -66,7 +80,7 @@ class RoundStore:
         return loaded[1].update if loaded is not None and loaded[0]["run"] == run else None
 
     def begun(self, fingerprint: str) -> bool:
-        """Tell whether this round was begun, and therefore paid for, and not finished."""
+        """Tell whether this round was the last to be begun, and was therefore paid for."""
         try:
             return self._begun.read_text(encoding="ascii") == fingerprint
         except (OSError, UnicodeDecodeError):
@@ -81,8 +95,16 @@ class RoundStore:
         self.resume.unlink(missing_ok=True)
         write_atomically(self._begun, fingerprint.encode("ascii"))
 
-    def finish(self, fingerprint: str, run: str, finished: Finished) -> None:
+    def finish(
+        self, fingerprint: str, run: str, finished: Finished, *, durable: bool = False
+    ) -> None:
         """Keep a finished round, in place of the one before.
+
+        Args:
+            fingerprint: of the round.
+            run: that it belongs to.
+            finished: the round.
+            durable: wait for the disk; where a later round needs this one.
 
         Raises:
             DataError: the disk is full; the round can still be resumed.
@@ -93,10 +115,9 @@ class RoundStore:
             "result": asdict(finished.result),
             "epsilon": finished.epsilon,
         }
-        save_checkpoint(self._update, {"update": torch.from_numpy(finished.update)}, state)
+        tensors = {"update": torch.from_numpy(finished.update)}
+        save_checkpoint(self._update, tensors, state, durable=durable)
         self._known = fingerprint
-        self.resume.unlink(missing_ok=True)
-        self._begun.unlink(missing_ok=True)
 
     def _load(self) -> tuple[dict[str, str], Finished] | None:
         if not self._update.exists():

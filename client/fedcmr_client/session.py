@@ -101,7 +101,8 @@ class Session:
             self.gate.pay(round_number)
             store.begin(fingerprint)
         finished = self._trained(weights, round_number)
-        store.finish(fingerprint, self.run, finished)
+        keeps_own = self.experiment.federation.strategy == "fedbn"
+        store.finish(fingerprint, self.run, finished, durable=keeps_own)
         log.info(
             "round %d: trained %d steps on %d samples in %.1f s, loss %.4f",
             round_number,

@@ -17,8 +17,17 @@ from torch import Tensor
 from fedcmr.errors import DataError
 
 
-def save_checkpoint(path: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
+def save_checkpoint(
+    path: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any], *, durable: bool = True
+) -> None:
     """Write tensors and JSON values as one file, whole or not at all.
+
+    Args:
+        path: of the file.
+        tensors: by name.
+        state: of JSON.
+        durable: wait for the disk, so that a power cut leaves the old file or the new one. Without,
+            it may leave none, or one that `load_checkpoint` refuses; a kill leaves whole ones only.
 
     Raises:
         DataError: the disk is full, or the folder may not be written.
@@ -32,8 +41,11 @@ def save_checkpoint(path: Path, tensors: Mapping[str, Tensor], state: Mapping[st
         shutil.rmtree(aside, ignore_errors=True)
         aside.mkdir(parents=True)
         save_file(host, aside / path.name, metadata)
-        with (aside / path.name).open("rb") as file:
-            os.fsync(file.fileno())
+        if durable:
+            with (aside / path.name).open("rb") as file:
+                os.fsync(file.fileno())
+        else:
+            path.unlink(missing_ok=True)  # ext4 hurries to write a file that replaces another
         (aside / path.name).replace(path)
         aside.rmdir()
     except (OSError, SafetensorError) as error:

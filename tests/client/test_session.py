@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import numpy as np
@@ -94,17 +95,37 @@ def test_a_finished_round_is_answered_again_without_training(
     assert calls == [1, 1]
 
 
-def test_a_damaged_stored_round_is_refused_with_what_to_delete(
-    session: Session, tmp_path: Path
-) -> None:
-    weights = start(session)
-    session.train(weights, 1)
-    path = tmp_path / "round" / "update.safetensors"
+def damaged(session: Session, weights: np.ndarray, folder: Path) -> np.ndarray:
+    """Train round 1, turn a bit of the stored update, and return the right one."""
+    update = session.train(weights, 1).update
+    path = folder / "round" / "update.safetensors"
     content = bytearray(path.read_bytes())
     content[-20] ^= 1
     path.write_bytes(content)
+    return update
+
+
+def test_a_damaged_stored_round_is_trained_again_and_not_paid_twice(
+    session: Session,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    weights = start(session)
+    update, later = damaged(session, weights, tmp_path), accept(make_site(tmp_path))
+    monkeypatch.setattr(later.gate, "pay", lambda number: pytest.fail("paid twice"))
+    assert np.array_equal(later.train(weights, 1).update, update)
+    assert re.search(r"cannot be read .*update\.safetensors.*from its last step", caplog.text)
+
+
+def test_a_damaged_stored_round_of_which_nothing_is_known_is_refused_with_what_to_delete(
+    session: Session, tmp_path: Path
+) -> None:
+    weights = start(session)
+    damaged(session, weights, tmp_path)
+    (tmp_path / "round" / "begun").unlink()
     with pytest.raises(DataError, match=r"update\.safetensors.*delete it"):
-        session.train(weights, 1)
+        accept(make_site(tmp_path)).train(weights, 1)
 
 
 def test_sums_cover_the_split(session: Session) -> None:
@@ -249,7 +270,6 @@ def test_a_killed_round_goes_on_and_ends_with_the_same_bits(
     resumed = accept(folder).train(weights, 1)
     assert len(steps) == 2  # of a round of two
     assert np.array_equal(resumed.update, expected.train(weights, 1).update)
-    assert not (folder.round / "resume.safetensors").exists()
 
 
 def test_under_fedbn_a_round_starts_with_the_sites_own_normalisation(
