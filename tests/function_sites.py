@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -54,7 +55,8 @@ class FunctionLink:
         self.sites = dict(sites)
         self.away: set[str] = set()
         self.connections: dict[str, int] = {}
-        self.objects = SimpleNamespace(largest_message=0)
+        received = SimpleNamespace(keep=Path.unlink)
+        self.objects = SimpleNamespace(largest_message=0, received=received)
         self.shelf = SimpleNamespace(arrays=arrays)
         self.withdrawn: dict[str, str] = {}
         self._asked: dict[str, tuple[str, RecordDict]] = {}

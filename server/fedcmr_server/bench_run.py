@@ -63,8 +63,12 @@ def serve(
     folder = server.run(settings)
     with serving(server, settings, folder) as (link, admit):
         typer.echo(json.dumps(stamp()))
-        network = nn.ParameterDict({"weights": torch.randn(parameters)})
-        Rounds(settings, folder, link, admit, network=network).train()
+        rounds = Rounds(settings, folder, link, admit, network=_network(parameters))
+        rounds.train()
+
+
+def _network(parameters: int) -> nn.Module:
+    return nn.ParameterDict({"weights": torch.randn(parameters)})
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from fedcmr.errors import DataError, FedcmrError
 from fedcmr.settings import parse_json
 from fedcmr.types import FloatArray
 from fedcmr_server.disk import replace_file, writing
+from fedcmr_server.spare import SpareFiles
 from fedcmr_server.state import RunState
 
 SEAL = "checkpoint"
@@ -23,6 +24,9 @@ class Checkpoint:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._spare = SpareFiles(folder, "array")
+        self._most = 0
+        """Arrays that were saved at once."""
 
     def load(self, experiment_digest: str) -> RunState | None:
         """Return the state, or None where no round was finished.
@@ -76,7 +80,7 @@ class Checkpoint:
         with writing(self._folder):
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for name, array in arrays.items():
-            replace_file(self._folder / name, partial(_write, array))
+            replace_file(self._folder / name, partial(_write, array), self._spare.written)
         files = {name: _sha256(array) for name, array in arrays.items()}
         files |= {name: state.files[name] for name in keep}
         sealed = state.model_copy(update={"files": files})
@@ -84,8 +88,13 @@ class Checkpoint:
         digest = hashlib.sha256(text.encode()).hexdigest()
         replace_file(self._folder / SEAL, lambda file: file.write(f"{digest}\n{text}".encode()))
         with writing(self._folder):
-            for path in self._folder.iterdir():
-                if path.name not in {SEAL, *files}:
+            self._most = max(self._most, len(arrays))
+            gone = [path for path in self._folder.iterdir() if path.name not in {SEAL, *files}]
+            self._spare.forget()
+            for number, path in enumerate(gone):
+                if number < self._most:
+                    self._spare.keep(path)
+                else:
                     path.unlink()
         return sealed
 

@@ -2,15 +2,29 @@
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 from fedcmr.errors import DataError
 
 
-def replace_file(path: Path, write: Callable[[BinaryIO], object]) -> None:
+def new_file(path: Path) -> AbstractContextManager[BinaryIO]:
+    """Open a new file for writing, mode 600."""
+    return open(path, "wb", opener=_only_for_us)
+
+
+def replace_file(
+    path: Path,
+    write: Callable[[BinaryIO], object],
+    opened: Callable[[Path], AbstractContextManager[BinaryIO]] = new_file,
+) -> None:
     """Write a file aside, mode 600, and give it its name at once; a kill or power cut may come.
+
+    Args:
+        path: of the file.
+        write: writes all of it.
+        opened: makes the file aside.
 
     Raises:
         DataError: the disk is full, or the folder may not be written.
@@ -19,8 +33,9 @@ def replace_file(path: Path, write: Callable[[BinaryIO], object]) -> None:
     aside = path.with_name(f".{path.name}.writing")
     with writing(path):
         try:
-            with open(aside, "wb", opener=_only_for_us) as file:
+            with opened(aside) as file:
                 write(file)
+                file.truncate()
                 file.flush()
                 os.fsync(file.fileno())
             aside.replace(path)

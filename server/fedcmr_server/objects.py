@@ -18,6 +18,7 @@ from flwr.supercore.object_store.in_memory_object_store import InMemoryObjectSto
 
 from fedcmr.errors import DataError
 from fedcmr.federation.parts import part_data, part_head
+from fedcmr_server.spare import SpareFiles
 
 
 class DiskObjectStore(InMemoryObjectStore):
@@ -26,6 +27,11 @@ class DiskObjectStore(InMemoryObjectStore):
     def __init__(self, folder: Path) -> None:
         super().__init__(verify=False)  # `put` verifies
         self.folder = folder
+        self.received = SpareFiles(folder, "received")
+        """What sites had sent."""
+        self._sent = SpareFiles(folder, "sent")
+        self._own: set[str] = set()
+        """Parts that are to be sent."""
         self._failure: OSError | None = None
         self._owner: dict[str, str] = {}
         self._room: dict[str, int] = {}
@@ -77,7 +83,8 @@ class DiskObjectStore(InMemoryObjectStore):
             if self._room[owner] < 0:
                 raise ValueError("a message is larger than any of this experiment")
             try:
-                path.write_bytes(object_content)
+                with self.received.written(path) as file:
+                    file.write(object_content)
             except OSError as error:
                 path.unlink(missing_ok=True)
                 self._failure = error
@@ -93,9 +100,10 @@ class DiskObjectStore(InMemoryObjectStore):
         """
         with self.lock_store:
             entry = self.store[object_id]
-            with (self.folder / object_id).open("wb") as file:
+            with self._sent.written(self.folder / object_id) as file:
                 file.writelines([part_head(sum(map(len, pieces))), *pieces])
             entry.is_available = True
+            self._own.add(object_id)
 
     def get(self, object_id: str) -> bytes | None:
         """Return a content; b"" before it has arrived, None for an unknown object."""
@@ -123,21 +131,25 @@ class DiskObjectStore(InMemoryObjectStore):
             if is_known and object_id not in self.store:
                 self._owner.pop(object_id, None)
                 self._room.pop(object_id, None)
-                (self.folder / object_id).unlink(missing_ok=True)
+                if object_id in self._own:
+                    self._own.remove(object_id)
+                    self._sent.keep(self.folder / object_id)
+                else:
+                    (self.folder / object_id).unlink(missing_ok=True)
 
     def clear(self) -> None:
         """Forget everything."""
         with self.lock_store:
-            for object_id in self.store:
-                (self.folder / object_id).unlink(missing_ok=True)
+            for path in self.folder.iterdir():
+                path.unlink()
             super().clear()
-            self._owner.clear()
-            self._room.clear()
+            for kept in (self._owner, self._room, self._own):
+                kept.clear()
+            for spare in (self.received, self._sent):
+                spare.forget()
 
     def spend(self, object_id: str, above: Iterable[str]) -> None:
         """Delete the content of an object that was read, unless another message holds it too.
-
-        The system takes these very pages for what is written next, which is cheaper than new ones.
 
         Args:
             object_id: of the object.
@@ -148,7 +160,7 @@ class DiskObjectStore(InMemoryObjectStore):
             if any(entry is None or entry.ref_count > 1 for entry in entries):
                 return
             self.store[object_id].is_available = False
-            (self.folder / object_id).unlink(missing_ok=True)
+            self.received.keep(self.folder / object_id)
 
     def hold(self, object_id: str) -> None:
         """Keep an object although no message refers to it."""

@@ -53,7 +53,7 @@ class Round:
         self.sites = sites
         self.quorum = quorum
         self.board = board
-        self.spool = Spool(folder, weights)
+        self.spool = Spool(folder, weights, sites.link.objects.received)
         self.asked = Asked(folder)
         self.set_aside: set[str] = set()
         """Sites that sent an update which does not count."""

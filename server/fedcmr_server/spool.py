@@ -21,6 +21,7 @@ from fedcmr.settings import Settings, parse_json
 from fedcmr.types import FloatArray
 from fedcmr_server.disk import replace_file, writing
 from fedcmr_server.replies import Block, Unusable
+from fedcmr_server.spare import SpareFiles
 from fedcmr_server.state import Contribution
 from fedcmr_server.strategies.strategy import Piece, Update
 
@@ -55,10 +56,12 @@ class Spool:
     Args:
         folder: of the round.
         weights: that the round starts from, (P,); updates of others do not count.
+        spare: takes the files of updates that are no longer needed.
     """
 
-    def __init__(self, folder: Path, weights: FloatArray) -> None:
+    def __init__(self, folder: Path, weights: FloatArray, spare: SpareFiles) -> None:
         self._folder = folder
+        self._spare = spare
         self._start = hashlib.sha256(np.ascontiguousarray(weights).data).hexdigest()
         self.contributed: dict[str, Contribution] = {}
         self._pieces: dict[str, tuple[Piece, ...]] = {}
@@ -117,7 +120,7 @@ class Spool:
         """Forget the update of a site."""
         del self.contributed[name], self._pieces[name]
         (self._folder / f"{name}.json").unlink()
-        shutil.rmtree(self._folder / f"{name}{PARTS}", ignore_errors=True)
+        self._empty(self._folder / f"{name}{PARTS}")
 
     def updates(self) -> list[Update]:
         """Return the updates that are of any example, by name."""
@@ -129,7 +132,14 @@ class Spool:
 
     def remove(self) -> None:
         """Delete the folder: the round is over."""
+        for name in self.contributed:
+            self._empty(self._folder / f"{name}{PARTS}")
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _empty(self, folder: Path) -> None:
+        for path in folder.iterdir():
+            self._spare.keep(path)
+        folder.rmdir()
 
 
 def _name(number: int) -> str:

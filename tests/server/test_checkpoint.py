@@ -50,7 +50,20 @@ def test_files_that_are_no_longer_needed_go_and_those_that_are_stay(tmp_path: Pa
     state = checkpoint.save(state, {"weights-2.npy": WEIGHTS + 1}, frozenset({FILE}))
     assert np.array_equal(checkpoint.array(state, FILE), WEIGHTS)
     state = checkpoint.save(state, {}, frozenset({"weights-2.npy"}))
-    assert {path.name for path in tmp_path.iterdir()} == {"checkpoint", "weights-2.npy"}
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "checkpoint",
+        "weights-2.npy",
+        "spare-array-0",
+    }
+    longer = np.arange(9, dtype=np.float32)  # is written over the spare file
+    state = checkpoint.save(state, {"weights-3.npy": longer}, frozenset({"weights-2.npy"}))
+    assert {path.name for path in tmp_path.iterdir()} == {"checkpoint", *state.files}
+    state = checkpoint.save(state, {"weights-4.npy": WEIGHTS})
+    state = checkpoint.save(state, {"weights-5.npy": WEIGHTS - 1})
+    assert np.array_equal(checkpoint.array(state, "weights-5.npy"), WEIGHTS - 1)
+    assert (tmp_path / "weights-5.npy").stat().st_size == (128 + WEIGHTS.nbytes)
+    Checkpoint(tmp_path).save(state, {"weights-6.npy": WEIGHTS})
+    assert len([*tmp_path.iterdir()]) == 3
 
 
 @pytest.mark.parametrize("moment", [1, 2, 3, 4])

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fedcmr_server.checkpoint import SEAL, Checkpoint
+from fedcmr_server.spare import SpareFiles
 from fedcmr_server.spool import Spool
 from fedcmr_server.state import RunState
 
@@ -80,4 +81,4 @@ def test_made_up_files_of_a_round_are_not_taken(tmp_path: Path) -> None:
         (folder / f"{name}.json").write_text(text)
         (folder / f"{name}.parts").mkdir()
         (folder / f"{name}.parts" / "00000").write_bytes(bytes(size))
-    assert Spool(folder, np.zeros(5, np.float32)).updates() == []
+    assert Spool(folder, np.zeros(5, np.float32), SpareFiles(tmp_path, "part")).updates() == []

@@ -3,6 +3,7 @@
 import errno
 import os
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import pytest
@@ -33,6 +34,12 @@ def upload(store: DiskObjectStore, message: Message) -> None:
         store.put(object_id, item.deflate())
 
 
+def named(store: DiskObjectStore) -> set[str]:
+    """The files of the store that are not spare."""
+    names = {path.name for path in store.folder.iterdir()}
+    return {name for name in names if not name.startswith("spare-")}
+
+
 def test_a_reply_is_read_part_by_part_from_disk(tmp_path: Path, message: Message) -> None:
     store = DiskObjectStore(tmp_path)
     store.preregister(1, get_object_tree(message))
@@ -46,8 +53,10 @@ def test_a_reply_is_read_part_by_part_from_disk(tmp_path: Path, message: Message
     parts = [bytes(part.data) for part in reply.data(again)]  # a part holds until the next
     assert len(parts) > 1
     assert b"".join(parts).endswith(VALUES.tobytes())
-    assert {path.name for path in tmp_path.iterdir()} == set(store.store) - set(names), "spent"
+    assert named(store) == set(store.store) - set(names), "spent"
     store.delete(message.object_id)
+    assert named(store) == set()
+    store.clear()
     assert [*tmp_path.iterdir()] == []
 
 
@@ -62,7 +71,7 @@ def test_a_part_that_two_messages_hold_is_read_twice(tmp_path: Path, message: Me
         array = reply.content().array_records["arrays"]["again"]
         assert b"".join(bytes(part.data) for part in reply.data(array)).endswith(VALUES.tobytes())
         store.delete(asked.object_id)
-    assert [*tmp_path.iterdir()] == []
+    assert named(store) == set()
 
 
 def test_what_a_killed_coordinator_left_is_removed(tmp_path: Path, message: Message) -> None:
@@ -97,11 +106,11 @@ def test_a_message_that_is_too_large_is_refused(tmp_path: Path, message: Message
 def test_a_full_disk_is_told_to_the_run_in_one_line(
     tmp_path: Path, message: Message, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(path: Path, data: bytes) -> int:
+    def full(path: Path) -> NoReturn:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     store = DiskObjectStore(tmp_path)
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(store.received, "written", full)
     with pytest.raises(OSError, match="No space"):
         upload(store, message)
     assert not store.has_all_of(message.object_id)

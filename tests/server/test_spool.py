@@ -5,12 +5,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fedcmr_server.replies import Block, Unusable
+from fedcmr_server.spare import SpareFiles
 from fedcmr_server.spool import Spool
 from fedcmr_server.state import Contribution
 
 WEIGHTS = np.arange(5, dtype=np.float32)
 UPDATE = WEIGHTS + 1
 NUMBERS = Contribution(examples=3, steps=1, loss=0.5, seconds=0.1)
+
+
+def spool_in(folder: Path, weights: np.ndarray = WEIGHTS) -> Spool:
+    return Spool(folder, weights, SpareFiles(folder, "part"))
 
 
 def blocks_of(values: np.ndarray, folder: Path) -> Iterator[Block]:
@@ -28,12 +33,12 @@ def blocks_of(values: np.ndarray, folder: Path) -> Iterator[Block]:
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A round in which site `a` has answered."""
     monkeypatch.setattr("fedcmr_server.spool.SMALLEST_LINK", 12)
-    Spool(tmp_path, WEIGHTS).add("a", NUMBERS, blocks_of(UPDATE, tmp_path))
+    spool_in(tmp_path).add("a", NUMBERS, blocks_of(UPDATE, tmp_path))
     return tmp_path
 
 
 def test_what_came_in_before_a_restart_counts(folder: Path) -> None:
-    spool = Spool(folder, WEIGHTS)
+    spool = spool_in(folder)
     assert spool.contributed == {"a": NUMBERS}
     [update] = spool.updates()
     assert np.array_equal(update.columns(slice(0, 5)), UPDATE)
@@ -46,7 +51,7 @@ def flip_a_bit(folder: Path) -> None:
 
 
 def note_of_another(folder: Path) -> None:
-    Spool(folder, WEIGHTS).add("b", NUMBERS, blocks_of(WEIGHTS, folder))
+    spool_in(folder).add("b", NUMBERS, blocks_of(WEIGHTS, folder))
     (folder / "b.json").rename(folder / "a.json")
 
 
@@ -72,15 +77,15 @@ def test_what_does_not_match_is_refused_by_name(
     reason: str,
 ) -> None:
     damage(folder)
-    assert Spool(folder, weights).contributed == {}
+    assert spool_in(folder, weights).contributed == {}
     [line] = [record.getMessage() for record in caplog.records]
     assert reason in line
     assert line.endswith("; a is asked again")
-    assert Spool(folder, WEIGHTS).contributed == {}
+    assert spool_in(folder).contributed == {}
 
 
 def test_an_update_that_breaks_off_is_not_kept(folder: Path) -> None:
-    spool = Spool(folder, WEIGHTS)
+    spool = spool_in(folder)
 
     def gone() -> Iterator[Block]:
         yield Block(UPDATE[:3], folder / ("0" * 64))
@@ -88,21 +93,21 @@ def test_an_update_that_breaks_off_is_not_kept(folder: Path) -> None:
     with pytest.raises(Unusable, match="a part of the update is gone"):
         spool.add("b", NUMBERS, gone())
     assert not (folder / "b.parts").exists()
-    assert [*Spool(folder, WEIGHTS).contributed] == ["a"]
+    assert [*spool_in(folder).contributed] == ["a"]
 
 
-def test_a_dropped_update_leaves_nothing(folder: Path) -> None:
-    spool = Spool(folder, WEIGHTS)
+def test_the_files_of_a_dropped_update_are_spare(folder: Path) -> None:
+    spool = spool_in(folder)
     spool.drop("a")
     assert spool.updates() == []
-    assert not [*folder.iterdir()]
+    assert {path.name for path in folder.iterdir()} == {"spare-part-0", "spare-part-1"}
 
 
 def test_small_parts_become_one_file(folder: Path) -> None:
     part = folder / "part"
     part.write_bytes(b"")
-    spool = Spool(folder, WEIGHTS)
+    spool = spool_in(folder)
     spool.add("b", NUMBERS, (Block(UPDATE[i : i + 1], part) for i in range(5)))
     assert len([*(folder / "b.parts").iterdir()]) == 1
     assert np.array_equal(spool.updates()[1].columns(slice(0, 5)), UPDATE)
-    assert [*Spool(folder, WEIGHTS).contributed] == ["a", "b"]
+    assert [*spool_in(folder).contributed] == ["a", "b"]

@@ -1,5 +1,6 @@
 """FedAvg (McMahan et al. 2017, arXiv:1602.05629), equation of algorithm 1."""
 
+import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -13,6 +14,10 @@ THREADS = 2
 """numpy lets others work while it reads and adds; the sites have nothing to do meanwhile."""
 
 
+UNHELD = 3
+"""References to an array that only a list, a loop and the question for them know."""
+
+
 class FedAvg(Stateless):
     """w <- sum_i (n_i / n) w_i over the examples n_i.
 
@@ -20,9 +25,12 @@ class FedAvg(Stateless):
     in the same way; they differ in what a site does.
     """
 
+    def __init__(self) -> None:
+        self._buffers: list[FloatArray] = []
+
     def merge(self, weights: FloatArray, updates: Sequence[Update], set_aside: int = 0) -> Merged:
         """Return the mean of the updates, weighted by their examples."""
-        merged = np.empty_like(weights)
+        merged = self._buffer(weights)
 
         def merge(part: slice) -> None:
             merged[part] = weighted_mean(updates, part)
@@ -31,3 +39,11 @@ class FedAvg(Stateless):
             for _ in pool.map(merge, blocks(weights.size)):
                 pass
         return Merged(merged)
+
+    def _buffer(self, weights: FloatArray) -> FloatArray:
+        """Return an array that nobody holds: new pages of memory cost more than the merge."""
+        for buffer in self._buffers:
+            if buffer.shape == weights.shape and sys.getrefcount(buffer) == UNHELD:
+                return buffer[:]
+        self._buffers.append(np.empty_like(weights))
+        return self._buffers[-1][:]

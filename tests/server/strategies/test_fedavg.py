@@ -23,3 +23,20 @@ def test_the_weights_of_one_site_come_back_as_they_are(
 ) -> None:
     rows = drift(rng, weights, 1)
     assert np.array_equal(FedAvg().merge(weights, write_updates(tmp_path, rows)).weights, rows[0])
+
+
+def test_what_is_held_is_not_written_over_and_what_is_not_is(
+    tmp_path: Path, rng: np.random.Generator, weights: np.ndarray
+) -> None:
+    strategy, held, copies, places = FedAvg(), [], [], []
+    for number in range(6):
+        merged = strategy.merge(weights, write_updates(tmp_path, drift(rng, weights))).weights
+        copies.append(merged.copy())
+        held.append(merged[number:])  # what an array is made of is held by its views as well
+        places.append(merged.ctypes.data)
+        del merged
+        if number >= 3:
+            held[number] = None
+    assert all(np.array_equal(held[i], copies[i][i:]) for i in range(3))
+    assert len({*places[:4]}) == 4
+    assert places[3] == places[4] == places[5]
