@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save, save_file
 from torch import Tensor
 
 from fedcmr.errors import DataError
@@ -26,8 +26,9 @@ def save_checkpoint(
         path: of the file.
         tensors: by name.
         state: of JSON.
-        durable: wait for the disk, so that a power cut leaves the old file or the new one. Without,
-            it may leave none, or one that `load_checkpoint` refuses; a kill leaves whole ones only.
+        durable: wait for the disk, so that a power cut or a kill leaves the old file or the new
+            one. Otherwise the old file is written over, whose pages are in memory: a kill may leave
+            none, and a power cut one that `load_checkpoint` refuses.
 
     Raises:
         DataError: the disk is full, or the folder may not be written.
@@ -35,21 +36,34 @@ def save_checkpoint(
     host = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     text = json.dumps(state, allow_nan=False)
     metadata = {"state": text, "sha256": _sha256(host, text)}
-    # safetensors writes to a file of any name beside its target, which a kill leaves there
-    aside = path.with_name(f".{path.name}.writing")
+    write = _write_new if durable else _write_over
     try:
-        shutil.rmtree(aside, ignore_errors=True)
-        aside.mkdir(parents=True)
-        save_file(host, aside / path.name, metadata)
-        if durable:
-            with (aside / path.name).open("rb") as file:
-                os.fsync(file.fileno())
-        else:
-            path.unlink(missing_ok=True)  # ext4 hurries to write a file that replaces another
-        (aside / path.name).replace(path)
-        aside.rmdir()
+        write(path, host, metadata)
     except (OSError, SafetensorError) as error:
         raise DataError(f"cannot write: {_reason(error)}", where=str(path)) from None
+
+
+def _write_new(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
+    # safetensors writes to a file of any name beside its target, which a kill leaves there
+    aside = path.with_name(f".{path.name}.writing")
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir(parents=True)
+    save_file(tensors, aside / path.name, metadata)
+    with (aside / path.name).open("rb") as file:
+        os.fsync(file.fileno())
+    (aside / path.name).replace(path)
+    aside.rmdir()
+
+
+def _write_over(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
+    aside = path.with_name(f".{path.name}.overwriting")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+    path.rename(aside)
+    with aside.open("r+b") as file:
+        file.write(save(tensors, metadata))
+        file.truncate()
+    aside.rename(path)
 
 
 def _reason(error: OSError | SafetensorError) -> str:

@@ -41,6 +41,29 @@ def test_what_a_kill_in_the_middle_of_writing_left_goes_with_the_next(
     assert [path.name for path in tmp_path.rglob("*")] == ["c"]
 
 
+def test_a_file_that_need_not_be_durable_is_written_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, files = tmp_path / "c", set()
+    for size in (3, 500, 2):
+        save_checkpoint(path, {"a": torch.ones(size)}, {"size": size}, durable=False)
+        tensors, state = load_checkpoint(path)
+        assert tensors["a"].shape == (size,) == (state["size"],)
+        files.add(path.stat().st_ino)
+    assert len(files) == 1
+
+    def killed(tensors: object, metadata: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("fedcmr.training.checkpoint.save", killed)
+    with pytest.raises(KeyboardInterrupt):
+        save_checkpoint(path, {"a": torch.zeros(2)}, {}, durable=False)
+    assert not path.exists()
+    monkeypatch.undo()
+    save_checkpoint(path, {"a": torch.zeros(2)}, {}, durable=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["c"]
+
+
 def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="checkpoint cannot be read"):
         load_checkpoint(tmp_path / "none")
