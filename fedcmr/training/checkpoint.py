@@ -43,7 +43,7 @@ def save_checkpoint(
         raise DataError(f"cannot write: {_reason(error)}", where=str(path)) from None
 
 
-def _write_new(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
+def _write_new(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
     # safetensors writes to a file of any name beside its target, which a kill leaves there
     aside = path.with_name(f".{path.name}.writing")
     shutil.rmtree(aside, ignore_errors=True)
@@ -55,7 +55,7 @@ def _write_new(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, st
     aside.rmdir()
 
 
-def _write_over(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
+def _write_over(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
     aside = path.with_name(f".{path.name}.overwriting")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch()

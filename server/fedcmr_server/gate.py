@@ -5,7 +5,8 @@ import binascii
 import datetime as dt
 from base64 import b64decode
 from collections import defaultdict
-from contextlib import AbstractAsyncContextManager, nullcontext
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 
 from flwr.common.constant import SYSTEM_TIME_TOLERANCE, TIMESTAMP_HEADER, TIMESTAMP_TOLERANCE
 from flwr.server.superlink.linkstate import LinkStateFactory
@@ -49,6 +50,8 @@ class Gate:
             lambda: asyncio.Semaphore(UPLOADS_PER_SITE)
         )
         self._answering = asyncio.Semaphore(ANSWERED_AT_ONCE)
+        self._rooms: list[bytearray] = []
+        """For large bodies, again and again: new pages of memory cost more than what goes in."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or answer 404, 403, 401, 411, 413 or 408."""
@@ -62,16 +65,28 @@ class Gate:
             return
         self._door.proven(tuple(scope["client"]), node)
         scope[NODE] = node
-        is_small = int(headers["content-length"]) <= SMALL_REQUEST
-        async with _turn(self._uploads[node], is_small):
+        length = int(headers["content-length"])
+        is_small = length <= SMALL_REQUEST
+        async with _turn(self._uploads[node], is_small), self._room(length, is_small) as room:
             try:
-                body = await _read(receive)
+                body = await _read(receive, room)
             except TimeoutError:
                 await _refuse(408, scope, receive, send)
                 return
             if body is not None:
                 async with _turn(self._answering, is_small):
                     await self._app(scope, _once(body, receive), _telling_version(send))
+
+    @asynccontextmanager
+    async def _room(self, length: int, is_small: bool) -> AsyncIterator[bytearray]:
+        if is_small:
+            yield bytearray(length)
+            return
+        room = self._rooms.pop() if self._rooms else bytearray(LARGEST_REQUEST)
+        try:
+            yield room
+        finally:
+            self._rooms.append(room)
 
     def _node(self, headers: Headers) -> int | None:
         try:
@@ -110,24 +125,26 @@ def _turn(places: asyncio.Semaphore, is_small: bool) -> AbstractAsyncContextMana
     return nullcontext() if is_small else places
 
 
-async def _read(receive: Receive) -> bytes | None:
-    """Return the whole body, or None when the client has gone.
+async def _read(receive: Receive, room: bytearray) -> memoryview | None:
+    """Return the whole body, in its room, or None when the client has gone.
 
     Raises:
         TimeoutError: it stalls.
     """
-    parts = []
+    end = 0
     while True:
         async with asyncio.timeout(STALL_S):
             message = await receive()
         if message["type"] != "http.request":
             return None
-        parts.append(message.get("body", b""))
+        piece = message.get("body", b"")
+        room[end : end + len(piece)] = piece
+        end += len(piece)
         if not message.get("more_body", False):
-            return b"".join(parts)
+            return memoryview(room)[:end]
 
 
-def _once(body: bytes, receive: Receive) -> Receive:
+def _once(body: memoryview, receive: Receive) -> Receive:
     bodies = [body]
 
     async def replay() -> Message:
