@@ -31,7 +31,7 @@ drills: install
 	$(BIN)/fedcmr drill network --cut 1 --cut 60 --cut 600
 	$(BIN)/fedcmr drill disk
 	$(BIN)/fedcmr drill poison
-	$(BIN)/fedcmr drill soak --sites 10 --rounds 150
+	$(BIN)/fedcmr drill soak --sites 10 --rounds 50
 
 clean:
 	rm -rf $(VENV) build dist demo-out .pytest_cache .mypy_cache .ruff_cache .hypothesis

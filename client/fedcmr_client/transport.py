@@ -12,6 +12,9 @@ from queue import Empty, LifoQueue
 
 import httpx
 
+HEARTBEAT = "/send-node-heartbeat"
+"""How the path of a heartbeat ends."""
+
 PIECE = 2**17
 """Bytes that have the whole time-out to leave: a slow line must not fail by the size of a body."""
 
@@ -21,7 +24,8 @@ class Transport(httpx.BaseTransport):
 
     def __init__(self, context: ssl.SSLContext) -> None:
         self._context = context
-        self._idle: LifoQueue[HTTPSConnection] = LifoQueue()
+        self._idle: dict[bool, LifoQueue[HTTPSConnection]] = {True: LifoQueue(), False: LifoQueue()}
+        """Connections that are not in use; True of heartbeats, False of all else."""
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request and return the whole response.
@@ -29,7 +33,9 @@ class Transport(httpx.BaseTransport):
         Raises:
             httpx.TransportError: it did not work out.
         """
-        connection = self._connection(request)
+        # A heartbeat has a connection of its own: it never waits for one, nor makes one mid-run.
+        idle = self._idle[request.url.path.endswith(HEARTBEAT)]
+        connection = self._connection(request, idle)
         try:
             connection.request(
                 request.method,
@@ -48,18 +54,21 @@ class Transport(httpx.BaseTransport):
         if response.will_close:
             connection.close()
         else:
-            self._idle.put(connection)
+            idle.put(connection)
         return httpx.Response(response.status, headers=response.getheaders(), content=content)
 
     def close(self) -> None:
         """Close the connections that are not in use."""
-        while (connection := self._taken()) is not None:
-            connection.close()
+        for idle in self._idle.values():
+            while (connection := _taken(idle)) is not None:
+                connection.close()
 
-    def _connection(self, request: httpx.Request) -> HTTPSConnection:
+    def _connection(
+        self, request: httpx.Request, idle: LifoQueue[HTTPSConnection]
+    ) -> HTTPSConnection:
         """Return an open connection that the other side has not closed, or a new one."""
         timeout = request.extensions["timeout"]["read"]
-        while (connection := self._taken()) is not None:
+        while (connection := _taken(idle)) is not None:
             if connection.sock is not None and not select.select([connection.sock], [], [], 0)[0]:
                 connection.sock.settimeout(timeout)
                 return connection
@@ -69,11 +78,12 @@ class Transport(httpx.BaseTransport):
             url.host, url.port or 443, timeout=timeout, context=self._context, blocksize=2**20
         )
 
-    def _taken(self) -> HTTPSConnection | None:
-        try:
-            return self._idle.get_nowait()
-        except Empty:
-            return None
+
+def _taken(idle: LifoQueue[HTTPSConnection]) -> HTTPSConnection | None:
+    try:
+        return idle.get_nowait()
+    except Empty:
+        return None
 
 
 def _pieces(body: bytes) -> Iterator[memoryview]:

@@ -176,7 +176,7 @@ def _area(value: float | None, clean: float) -> tuple[str, str]:
 @app.command("soak")
 def soak_command(
     sites: Annotated[int, typer.Option(min=2, help="Sites, a process each.")] = 10,
-    rounds: Annotated[int, typer.Option(min=10, help="Rounds.")] = 150,
+    rounds: Annotated[int, typer.Option(min=10, help="Rounds.")] = 50,
     out: Out = None,
     as_json: AsJson = False,
 ) -> None:
@@ -186,7 +186,7 @@ def soak_command(
     the coordinator and of a site, on average, grows by at most 100 kB a round, and disk, besides
     the ledgers, by at most 2 kB a round and site.
 
-    Example: fedcmr drill soak --sites 10 --rounds 150
+    Example: fedcmr drill soak --sites 10 --rounds 50
     """
     from fedcmr.drill.soak import ALL_SITES, Slope, later, soak
 

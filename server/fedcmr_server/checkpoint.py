@@ -84,7 +84,7 @@ class Checkpoint:
         files = {name: _sha256(array) for name, array in arrays.items()}
         files |= {name: state.files[name] for name in keep}
         sealed = state.model_copy(update={"files": files})
-        text = sealed.canonical_json()
+        text = sealed.model_dump_json()  # unlike canonical JSON without an object for every number
         digest = hashlib.sha256(text.encode()).hexdigest()
         replace_file(self._folder / SEAL, lambda file: file.write(f"{digest}\n{text}".encode()))
         with writing(self._folder):

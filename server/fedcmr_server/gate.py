@@ -35,6 +35,9 @@ UPLOADS_PER_SITE = 2
 ANSWERED_AT_ONCE = 4
 """Large bodies that are checked and written at once."""
 
+MOST_ROOMS = 6
+"""As many large bodies stay in memory when they were answered, to be written over."""
+
 STALL_S = 30.0
 """A body that does not go on for so long is given up."""
 
@@ -86,7 +89,8 @@ class Gate:
         try:
             yield room
         finally:
-            self._rooms.append(room)
+            if len(self._rooms) < MOST_ROOMS:
+                self._rooms.append(room)
 
     def _node(self, headers: Headers) -> int | None:
         try:

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import uvicorn
+from anyio.to_thread import current_default_thread_limiter
 from fastapi import FastAPI, HTTPException
 from flwr.proto.fleet_pb2 import (
     ActivateNodeRequest,
@@ -35,6 +36,14 @@ from fedcmr_server.gate import Gate
 from fedcmr_server.link import FleetLink
 from fedcmr_server.transfer import Transfer
 from fedcmr_server.waiting import wait_of
+
+KEEP_S = 75
+"""For how long a connection without a request stays: a site says that it is there every 30 s, and a
+new connection costs both sides a handshake and half a megabyte."""
+
+
+HANDLERS = 4
+"""Threads that answer requests: each keeps memory of its own, and only two or three do anything."""
 
 
 def fleet_app(link: FleetLink, door: Door) -> FastAPI:
@@ -82,6 +91,12 @@ def fleet_app(link: FleetLink, door: Door) -> FastAPI:
     return app
 
 
+class _Server(uvicorn.Server):
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        current_default_thread_limiter().total_tokens = HANDLERS
+        await super().startup(sockets)
+
+
 @contextmanager
 def serve(link: FleetLink, host: str, port: int, certificate: Path, key: Path) -> Iterator[None]:
     """Listen with TLS while the context is open.
@@ -109,6 +124,7 @@ def serve(link: FleetLink, host: str, port: int, certificate: Path, key: Path) -
         lifespan="off",
         loop="asyncio",  # whose loop accepts through the door
         http="h11",  # which bounds the head of a request
+        timeout_keep_alive=KEEP_S,
         timeout_graceful_shutdown=5,
     )
     try:
@@ -120,7 +136,7 @@ def serve(link: FleetLink, host: str, port: int, certificate: Path, key: Path) -
             where=str(certificate),
             fix="make a new one with `fedcmr-server init --renew`",
         ) from None
-    server = uvicorn.Server(config)
+    server = _Server(config)
     thread = threading.Thread(target=server.run, args=([door],), name="fleet-listener", daemon=True)
     thread.start()
     try:

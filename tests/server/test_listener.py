@@ -3,7 +3,8 @@ import ssl
 import httpx
 import pytest
 from conftest import Coordinator, free_port
-from fedcmr_server.listener import serve
+from fedcmr_server.listener import KEEP_S, serve
+from flwr.common.constant import HEARTBEAT_DEFAULT_INTERVAL
 
 from fedcmr.errors import ConfigurationError, NetworkError
 
@@ -70,3 +71,7 @@ def test_a_key_that_does_not_fit_is_one_line(coordinator: Coordinator) -> None:
     )
     with pytest.raises(ConfigurationError, match="cannot use the server certificate"), listening:
         pass
+
+
+def test_a_connection_outlives_the_pause_between_two_heartbeats() -> None:
+    assert KEEP_S > 2 * HEARTBEAT_DEFAULT_INTERVAL
