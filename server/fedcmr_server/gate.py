@@ -29,8 +29,8 @@ LARGEST_REQUEST = 8 * 2**20
 SMALL_REQUEST = 2**18
 """Bytes of a request that needs no place among the uploads."""
 
-UPLOADS_PER_SITE = 2
-"""Large bodies of one site that are in memory at once; the others wait unread in the network."""
+UPLOADS_PER_SITE = 1
+"""Large bodies of one site that are in memory at once; its next one waits unread in the network."""
 
 ANSWERED_AT_ONCE = 4
 """Large bodies that are checked and written at once."""

@@ -27,7 +27,7 @@ NODE = "fedcmr.node"
 
 PULL, PUSH = "/v1/fleet/pull-object", "/v1/fleet/push-object"
 
-PIECE = 2**18
+PIECE = 2**17
 """Bytes of a part that are in memory at once on their way out."""
 
 CONTENT = PullObjectResponse.OBJECT_CONTENT_FIELD_NUMBER
