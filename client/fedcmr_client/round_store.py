@@ -4,8 +4,9 @@
 step, `update` the last finished one. It answers the same question again without training and
 without spending; a round that is asked for anew with other weights is another round.
 
-An update is not waited for until it is on the disk. Where a power cut takes it, its round is
-trained again from the last step, to the same bits.
+An update that only repeats what can be computed again is not waited for until it is on the disk:
+where a power cut takes it, its round is trained again from the last step. Never so under
+differential privacy, where to train again is to draw other noise, and to tell more.
 """
 
 import logging
@@ -104,7 +105,8 @@ class RoundStore:
             fingerprint: of the round.
             run: that it belongs to.
             finished: the round.
-            durable: wait for the disk; where a later round needs this one.
+            durable: wait for the disk; where another try would be another update, or a later round
+                needs this one.
 
         Raises:
             DataError: the disk is full; the round can still be resumed.
@@ -118,6 +120,9 @@ class RoundStore:
         tensors = {"update": torch.from_numpy(finished.update)}
         save_checkpoint(self._update, tensors, state, durable=durable)
         self._known = fingerprint
+        if durable:
+            self.resume.unlink(missing_ok=True)
+            self._begun.unlink(missing_ok=True)
 
     def _load(self) -> tuple[dict[str, str], Finished] | None:
         if not self._update.exists():

@@ -101,8 +101,9 @@ class Session:
             self.gate.pay(round_number)
             store.begin(fingerprint)
         finished = self._trained(weights, round_number)
-        keeps_own = self.experiment.federation.strategy == "fedbn"
-        store.finish(fingerprint, self.run, finished, durable=keeps_own)
+        is_needed = self.experiment.federation.strategy == "fedbn"
+        private = self.experiment.privacy.private
+        store.finish(fingerprint, self.run, finished, durable=private or is_needed)
         log.info(
             "round %d: trained %d steps on %d samples in %.1f s, loss %.4f",
             round_number,

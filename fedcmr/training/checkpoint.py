@@ -58,7 +58,7 @@ def _write_new(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str])
 def _write_over(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
     aside = path.with_name(f".{path.name}.overwriting")
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.touch()
+    path.touch(mode=0o600)
     path.rename(aside)
     with aside.open("r+b") as file:
         file.write(save(tensors, metadata))

@@ -29,8 +29,8 @@ LARGEST_REQUEST = 8 * 2**20
 SMALL_REQUEST = 2**18
 """Bytes of a request that needs no place among the uploads."""
 
-UPLOADS_PER_SITE = 1
-"""Large bodies of one site that are in memory at once; its next one waits unread in the network."""
+UPLOADS_PER_SITE = 2
+"""Large bodies of one site that are in memory at once; the others wait unread in the network."""
 
 ANSWERED_AT_ONCE = 4
 """Large bodies that are checked and written at once."""
@@ -72,7 +72,7 @@ class Gate:
         is_small = length <= SMALL_REQUEST
         async with _turn(self._uploads[node], is_small), self._room(length, is_small) as room:
             try:
-                body = await _read(receive, room)
+                body = await _read(receive, memoryview(room)[:length])
             except TimeoutError:
                 await _refuse(408, scope, receive, send)
                 return
@@ -85,7 +85,9 @@ class Gate:
         if is_small:
             yield bytearray(length)
             return
-        room = self._rooms.pop() if self._rooms else bytearray(LARGEST_REQUEST)
+        room = self._rooms.pop() if self._rooms else bytearray()
+        if len(room) < length:
+            room = bytearray(length)
         try:
             yield room
         finally:
@@ -107,7 +109,8 @@ class Gate:
             return 403
         if not _is_signed(headers):
             return 401
-        if not (length.isascii() and length.isdigit()):
+        # With both, the length would be of no account (RFC 9112, 6.3).
+        if not (length.isascii() and length.isdigit()) or "transfer-encoding" in headers:
             return 411
         return 413 if int(length) > LARGEST_REQUEST else 0
 
@@ -129,8 +132,8 @@ def _turn(places: asyncio.Semaphore, is_small: bool) -> AbstractAsyncContextMana
     return nullcontext() if is_small else places
 
 
-async def _read(receive: Receive, room: bytearray) -> memoryview | None:
-    """Return the whole body, in its room, or None when the client has gone.
+async def _read(receive: Receive, room: memoryview) -> memoryview | None:
+    """Return the whole body, in its room; None when it does not fit, or the client has gone.
 
     Raises:
         TimeoutError: it stalls.
@@ -142,10 +145,12 @@ async def _read(receive: Receive, room: bytearray) -> memoryview | None:
         if message["type"] != "http.request":
             return None
         piece = message.get("body", b"")
+        if end + len(piece) > len(room):
+            return None
         room[end : end + len(piece)] = piece
         end += len(piece)
         if not message.get("more_body", False):
-            return memoryview(room)[:end]
+            return room[:end]
 
 
 def _once(body: memoryview, receive: Receive) -> Receive:

@@ -42,8 +42,9 @@ KEEP_S = 75
 new connection costs both sides a handshake and half a megabyte."""
 
 
-HANDLERS = 4
-"""Threads that answer requests: each keeps memory of its own, and only two or three do anything."""
+HANDLERS = 6
+"""Threads that answer requests: two more than large bodies are answered at once. Each keeps memory
+of its own."""
 
 
 def fleet_app(link: FleetLink, door: Door) -> FastAPI:

@@ -18,6 +18,7 @@ from flwr.supercore.object_store.in_memory_object_store import InMemoryObjectSto
 
 from fedcmr.errors import DataError
 from fedcmr.federation.parts import part_data, part_head
+from fedcmr_server.disk import new_file
 from fedcmr_server.spare import SpareFiles
 
 
@@ -82,11 +83,14 @@ class DiskObjectStore(InMemoryObjectStore):
             self._room[owner] = self._room.get(owner, 0) - len(object_content)
             if self._room[owner] < 0:
                 raise ValueError("a message is larger than any of this experiment")
+            aside = self.folder / "incoming"
+            opened = self.received.written if isinstance(object_content, memoryview) else new_file
             try:
-                with self.received.written(path) as file:
+                with opened(aside) as file:
                     file.write(object_content)
+                aside.rename(path)
             except OSError as error:
-                path.unlink(missing_ok=True)
+                aside.unlink(missing_ok=True)
                 self._failure = error
                 raise
             entry.is_available = True
@@ -114,6 +118,10 @@ class DiskObjectStore(InMemoryObjectStore):
                 return b""
             return (self.folder / object_id).read_bytes()
 
+    def is_own(self, object_id: str) -> bool:
+        """Tell whether an object is a part that the coordinator sends."""
+        return object_id in self._own
+
     def open(self, object_id: str) -> BufferedReader | None:
         """Return the file of a content; None before it has arrived."""
         with self.lock_store:
@@ -121,6 +129,15 @@ class DiskObjectStore(InMemoryObjectStore):
             if entry is None or not entry.is_available:
                 return None
             return (self.folder / object_id).open("rb")
+
+    def open_own(self, object_id: str) -> BufferedReader | None:
+        """Return the file of a part that the coordinator sends; None for any other object.
+
+        A site may read it as slowly as it likes. What sites have sent is never read so: its file
+        may be written over meanwhile with what another one sends.
+        """
+        with self.lock_store:
+            return self.open(object_id) if self.is_own(object_id) else None
 
     def delete(self, object_id: str) -> None:
         """Forget an object that nothing holds, and what only it held."""
@@ -157,7 +174,8 @@ class DiskObjectStore(InMemoryObjectStore):
         """
         with self.lock_store:
             entries = [self.store.get(name) for name in (object_id, *above)]
-            if any(entry is None or entry.ref_count > 1 for entry in entries):
+            is_shared = any(entry is None or entry.ref_count > 1 for entry in entries)
+            if is_shared or self.is_own(object_id):
                 return
             self.store[object_id].is_available = False
             self.received.keep(self.folder / object_id)

@@ -141,6 +141,8 @@ class Block:
     """Hold until the next block is asked for."""
     file: Path | None = None
     """Ends with exactly these values, and is named by its sha256; as long as they hold."""
+    offset: int = 0
+    """Bytes of the file before them."""
 
 
 def read_update(
@@ -186,15 +188,18 @@ def _values(
     if dtype != expected or shape != (size,):
         raise Unusable(f"{name} are {dtype} {shape}, expected {expected} ({size},)")
     left, rest, whole = expected.itemsize * size, b"", expected.itemsize * together
-    for part in chain([Part(first.data[head.tell() :], first.path)], parts):
+    start = head.tell()
+    begun = Part(first.data[start:], first.path, first.offset + start)
+    for part in chain([begun], parts):
         block = memoryview(b"".join((rest, part.data))) if rest else part.data
         left -= len(part.data)
         if left < 0:
             break
         end = len(block) - len(block) % whole if left else len(block)
         if end:
+            values = np.frombuffer(block[:end], expected)
             is_whole = block is part.data and end == len(block)
-            yield Block(np.frombuffer(block[:end], expected), part.path if is_whole else None)
+            yield Block(values, part.path, part.offset) if is_whole else Block(values)
         rest = bytes(block[end:])
     if left:
         raise Unusable("the weights have another size than the network")

@@ -30,7 +30,10 @@ class Part:
     data: memoryview
     """Holds until the next part is read."""
     path: Path | None = None
-    """File that it is the end of, named by the sha256 of the whole; until the next part is read."""
+    """File that it is the end of, named by the sha256 of the whole; until the next part is read.
+    None for a part that the coordinator sends, too: its file is not the site's."""
+    offset: int = 0
+    """Bytes of the file before the data."""
 
 
 def _nothing(array: Array) -> Iterator[Part]:
@@ -95,7 +98,9 @@ def open_reply(message: Message, store: DiskObjectStore) -> Reply:
                 if size > len(room):
                     room = bytearray(size)
                 file.readinto(memoryview(room)[:size])
-            yield Part(part_data(memoryview(room)[:size]), store.folder / part)
+            content = part_data(memoryview(room)[:size])
+            path = None if store.is_own(part) else store.folder / part
+            yield Part(content, path, size - len(content))
             left[part] -= 1
             if not left[part]:
                 store.spend(part, known)

@@ -10,12 +10,15 @@ from itertools import count
 from pathlib import Path
 from typing import BinaryIO
 
+SMALLEST = 2**16
+"""Bytes of a file that is worth keeping."""
+
 
 class SpareFiles:
     """Spare files of one kind.
 
-    Somebody may still read a file that is written over, and then reads what is new. So what sites
-    have sent and what is sent to sites are two kinds.
+    Somebody may still read a file that is written over, and then reads what is new. So what a site
+    has sent is never read by a site from its file, and never of one kind with what is sent.
 
     Args:
         folder: where they lie.
@@ -29,12 +32,14 @@ class SpareFiles:
         self._spare: list[Path] = []
 
     def keep(self, path: Path) -> None:
-        """Take a file out of use; it loses its name.
+        """Take a file out of use; it loses its name, and a small one goes.
 
         Raises:
             OSError: there is no such file.
         """
-        if path.stat().st_nlink > 1:  # its content is in use by another name
+        found = path.stat()
+        # with another name its content is still in use
+        if found.st_nlink > 1 or found.st_size < SMALLEST:
             path.unlink()
             return
         spare = self._folder / f"spare-{self._kind}-{next(self._numbers)}"
@@ -50,7 +55,7 @@ class SpareFiles:
         """
         try:
             self._spare.pop().rename(path)
-        except IndexError:
+        except (IndexError, FileNotFoundError):
             path.touch(mode=0o600)
         with path.open("r+b") as file:
             yield file

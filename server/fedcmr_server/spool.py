@@ -11,12 +11,15 @@ import logging
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import count, groupby
 from pathlib import Path
 
 import numpy as np
 
 from fedcmr.errors import ConfigurationError, DataError
+from fedcmr.federation.messages import PART
+from fedcmr.federation.parts import LONGEST_HEAD
 from fedcmr.settings import Settings, parse_json
 from fedcmr.types import FloatArray
 from fedcmr_server.disk import replace_file, writing
@@ -132,14 +135,16 @@ class Spool:
 
     def remove(self) -> None:
         """Delete the folder: the round is over."""
-        for name in self.contributed:
-            self._empty(self._folder / f"{name}{PARTS}")
+        with suppress(OSError):
+            for name in self.contributed:
+                self._empty(self._folder / f"{name}{PARTS}")
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _empty(self, folder: Path) -> None:
         for path in folder.iterdir():
-            self._spare.keep(path)
-        folder.rmdir()
+            if path.stat().st_size <= PART + LONGEST_HEAD:
+                self._spare.keep(path)
+        shutil.rmtree(folder)
 
 
 def _name(number: int) -> str:
@@ -162,11 +167,15 @@ def _is_worth_a_link(block: Block) -> bool:
 def _linked(block: Block, path: Path) -> _Piece:
     assert block.file is not None
     try:
-        os.link(block.file, path)
+        try:
+            os.link(block.file, path)
+        except FileNotFoundError:
+            raise
+        except OSError:  # a file system without links
+            shutil.copyfile(block.file, path)
     except FileNotFoundError:
         raise Unusable("a part of the update is gone") from None
-    offset = path.stat().st_size - block.values.nbytes
-    return _Piece(sha256=block.file.name, offset=offset, count=block.values.size)
+    return _Piece(sha256=block.file.name, offset=block.offset, count=block.values.size)
 
 
 def _written(blocks: Iterator[Block], path: Path) -> _Piece:

@@ -89,7 +89,7 @@ class Transfer:
             request = PullObjectRequest.FromString(body)
         except DecodeError:
             return False
-        part = self._link.objects.open(request.object_id)
+        part = self._link.objects.open_own(request.object_id)
         if part is None or request.node.node_id != node:
             return False
         with part:

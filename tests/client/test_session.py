@@ -118,6 +118,22 @@ def test_a_damaged_stored_round_is_trained_again_and_not_paid_twice(
     assert re.search(r"cannot be read .*update\.safetensors.*from its last step", caplog.text)
 
 
+def test_a_damaged_private_round_is_refused_and_a_lost_one_is_paid_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To draw other noise for the same charge would tell more than was paid for."""
+    session, paid = accept(make_site(tmp_path), PRIVATE), []
+    weights = start(session)
+    damaged(session, weights, tmp_path)
+    later = accept(make_site(tmp_path), PRIVATE)
+    monkeypatch.setattr(later.gate, "pay", paid.append)
+    with pytest.raises(DataError, match=r"update\.safetensors.*delete it"):
+        later.train(weights, 1)
+    (tmp_path / "round" / "update.safetensors").unlink()
+    later.train(weights, 1)
+    assert paid == [1]
+
+
 def test_a_damaged_stored_round_of_which_nothing_is_known_is_refused_with_what_to_delete(
     session: Session, tmp_path: Path
 ) -> None:

@@ -45,7 +45,10 @@ def test_a_checkpoint_comes_back_whole(tmp_path: Path) -> None:
     assert all(path.stat().st_mode & 0o077 == 0 for path in tmp_path.iterdir())
 
 
-def test_files_that_are_no_longer_needed_go_and_those_that_are_stay(tmp_path: Path) -> None:
+def test_files_that_are_no_longer_needed_go_and_those_that_are_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fedcmr_server.spare.SMALLEST", 0)
     checkpoint, state = saved(tmp_path)
     state = checkpoint.save(state, {"weights-2.npy": WEIGHTS + 1}, frozenset({FILE}))
     assert np.array_equal(checkpoint.array(state, FILE), WEIGHTS)

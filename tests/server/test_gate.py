@@ -39,6 +39,7 @@ def changed(headers: Headers, name: str, change: Callable[[str], str]) -> Header
         (lambda good: good | body_of(10**18), 413),
         (lambda good: good | body_of(10**30), 400),
         (lambda good: good | {"transfer-encoding": "chunked"}, 411),
+        (lambda good: good | body_of(3) | {"transfer-encoding": "chunked"}, 411),
         (lambda good: good, 411),
     ],
 )
@@ -95,11 +96,11 @@ def test_large_bodies_of_a_site_are_read_in_turn_and_small_ones_at_once() -> Non
         large = [asyncio.create_task(request(f"large-{i}", SMALL_REQUEST + 1)) for i in range(5)]
         await asyncio.sleep(0)
         await request("small", SMALL_REQUEST)
-        assert reading == ["large-0", "small"]
+        assert reading == ["large-0", "large-1", "small"]
         assert answered == [204, "small"]
         release.set()
         await asyncio.gather(*large)
-        assert reading == ["large-0", "small", "large-1", "large-2", "large-3", "large-4"]
+        assert reading == ["large-0", "large-1", "small", "large-2", "large-3", "large-4"]
         assert answered.count(204) == 6
 
     asyncio.run(scenario())
@@ -134,6 +135,26 @@ def test_a_body_holds_nothing_of_the_one_that_was_read_into_the_same_memory() ->
             await ask(body)
         assert bodies == sent
         assert len(rooms) == 1
+
+    asyncio.run(scenario())
+
+
+def test_a_body_that_is_longer_than_was_said_is_not_read_on() -> None:
+    async def scenario() -> None:
+        gate = Gate(unreachable, states=Everyone(), door=Anybody())
+        pieces = [bytes(SMALL_REQUEST), bytes(2), b"more"]
+
+        async def receive() -> Message:
+            return {"type": "http.request", "body": pieces.pop(0), "more_body": True}
+
+        headers = signed_by(KEY) | body_of(SMALL_REQUEST + 1)
+        raw = [(key.encode(), value.encode()) for key, value in headers.items()]
+        where = {"path": FLEET, "client": ("10.0.0.1", 1), "headers": raw}
+        await gate({"type": "http", "method": "POST", **where}, receive, print)
+        assert pieces == [b"more"]
+
+    async def unreachable(scope: Scope, receive: Receive, send: Send) -> None:
+        pytest.fail("the body was passed on")
 
     asyncio.run(scenario())
 

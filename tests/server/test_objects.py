@@ -1,7 +1,11 @@
 """Messages on disk: what comes in is checked and bounded, what is over leaves nothing behind."""
 
 import errno
+import io
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
 from typing import NoReturn
 
@@ -9,12 +13,15 @@ import numpy as np
 import pytest
 from fedcmr_server.objects import DiskObjectStore
 from fedcmr_server.reply import open_reply
+from fedcmr_server.shelf import Shelf
 from flwr.app import Array, ArrayRecord, Message, RecordDict
 from flwr.proto.message_pb2 import ObjectTree
 from flwr.supercore.inflatable.inflatable_object import get_all_nested_objects, get_object_tree
 from flwr.supercore.task_identity import TaskIdentity
 
 from fedcmr.errors import DataError
+from fedcmr.federation.messages import PART
+from fedcmr.federation.parts import part_head
 
 VALUES = np.arange(3_000_000, dtype=np.float32)
 
@@ -103,6 +110,27 @@ def test_a_message_that_is_too_large_is_refused(tmp_path: Path, message: Message
     store.check()  # a site's fault, not the disk's
 
 
+def test_a_disk_that_fills_in_the_middle_of_a_part_leaves_nothing_of_it(tmp_path: Path) -> None:
+    class Full(io.BytesIO):
+        def write(self, data: bytes) -> int:
+            super().write(data[:3])
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    @contextmanager
+    def full(path: Path) -> Iterator[io.BytesIO]:
+        path.write_bytes(b"of the file before")
+        yield Full()
+
+    store, part = DiskObjectStore(tmp_path), part_head(4) + b"data"
+    name = sha256(part).hexdigest()
+    store.preregister(1, ObjectTree(object_id=name))
+    store.received.written = full  # type: ignore[method-assign]  # its disk is full
+    with pytest.raises(OSError, match="No space"):
+        store.put(name, memoryview(part))
+    assert [*tmp_path.iterdir()] == []
+    assert store.get(name) == b""
+
+
 def test_a_full_disk_is_told_to_the_run_in_one_line(
     tmp_path: Path, message: Message, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -110,9 +138,52 @@ def test_a_full_disk_is_told_to_the_run_in_one_line(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     store = DiskObjectStore(tmp_path)
-    monkeypatch.setattr(store.received, "written", full)
+    monkeypatch.setattr("fedcmr_server.objects.new_file", full)
     with pytest.raises(OSError, match="No space"):
         upload(store, message)
     assert not store.has_all_of(message.object_id)
     with pytest.raises(DataError, match=r"No space left on device .*the run goes on"):
         store.check()
+
+
+def test_a_site_reads_no_file_that_another_may_write_over(
+    tmp_path: Path, message: Message, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fedcmr_server.spare.SMALLEST", 0)
+    store = DiskObjectStore(tmp_path)
+    shelf = Shelf(store)
+    own = [name for name, _ in shelf.arrays({"w": VALUES})["w"].__dict__["_chunks"]]
+    upload(store, message)
+    received = {*store.store} - {*own}
+    assert not any(store.open_own(name) for name in received)
+    slow = store.open_own(own[0])
+    assert slow is not None
+    with slow:
+        shelf.arrays({"w": VALUES + 1})
+        for name in {*store.store} & received:
+            store.received.keep(tmp_path / name)
+        secret = part_head(9) + b"of others"
+        name = sha256(secret).hexdigest()
+        store.preregister(1, ObjectTree(object_id=name))
+        store.put(name, memoryview(secret))
+        assert b"of others" not in slow.read()
+
+
+def test_the_coordinators_own_part_in_a_reply_is_no_file_of_the_site(
+    tmp_path: Path, message: Message, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flwr.app.message.array.FLWR_PRIVATE_MAX_ARRAY_CHUNK_SIZE", PART)
+    store = DiskObjectStore(tmp_path)
+    own = Shelf(store).arrays({"w": VALUES})
+    sent = [name for name, _ in own["w"].__dict__["_chunks"]]
+    arrays = ArrayRecord({"back": Array(VALUES)})
+    made = Message(RecordDict({"arrays": arrays}), 5, "train", ttl=60)
+    made.metadata.__dict__["_message_id"] = made.object_id
+    upload(store, made)
+    reply = open_reply(made, store)
+    array = reply.content().array_records["arrays"]["back"]
+    names = array.data.decode().split(",")
+    paths = {name: part.path for name, part in zip(names, reply.data(array), strict=True)}
+    assert {*names} == {*sent}
+    assert not any(paths.values())
+    assert all(store.open_own(name) for name in sent), "not spent"

@@ -5,6 +5,11 @@ import pytest
 from fedcmr_server.spare import SpareFiles
 
 
+@pytest.fixture(autouse=True)
+def any_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fedcmr_server.spare.SMALLEST", 0)
+
+
 def write(spare: SpareFiles, path: Path, content: bytes) -> int:
     """Return the number of the file that was written."""
     with spare.written(path) as file:
@@ -30,6 +35,23 @@ def test_a_file_with_another_name_keeps_its_content(tmp_path: Path) -> None:
     spare.keep(path)
     write(spare, tmp_path / "b", b"something else")
     assert other.read_bytes() == b"an update"
+
+
+def test_a_small_file_is_not_worth_keeping(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fedcmr_server.spare.SMALLEST", 3)
+    spare = SpareFiles(tmp_path, "part")
+    for content in (b"xy", b"xyz"):
+        write(spare, tmp_path / content.decode(), content)
+        spare.keep(tmp_path / content.decode())
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"xyz"]
+
+
+def test_a_spare_file_that_has_gone_is_not_missed(tmp_path: Path) -> None:
+    spare = SpareFiles(tmp_path, "part")
+    write(spare, tmp_path / "a", b"x")
+    spare.keep(tmp_path / "a")
+    (tmp_path / "spare-part-0").unlink()
+    write(spare, tmp_path / "b", b"y")
 
 
 def test_what_is_not_there_cannot_be_spared(tmp_path: Path) -> None:

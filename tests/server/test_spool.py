@@ -1,6 +1,9 @@
+import errno
+import os
 from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import pytest
@@ -23,7 +26,7 @@ def blocks_of(values: np.ndarray, folder: Path) -> Iterator[Block]:
     content = b"head" + values[:3].tobytes()
     part = folder / sha256(content).hexdigest()
     part.write_bytes(content)
-    yield Block(values[:3], part)
+    yield Block(values[:3], part, len(b"head"))
     part.unlink()
     for value in (values[3:4], values[4:]):
         yield Block(value)
@@ -33,6 +36,7 @@ def blocks_of(values: np.ndarray, folder: Path) -> Iterator[Block]:
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A round in which site `a` has answered."""
     monkeypatch.setattr("fedcmr_server.spool.SMALLEST_LINK", 12)
+    monkeypatch.setattr("fedcmr_server.spare.SMALLEST", 0)
     spool_in(tmp_path).add("a", NUMBERS, blocks_of(UPDATE, tmp_path))
     return tmp_path
 
@@ -94,6 +98,18 @@ def test_an_update_that_breaks_off_is_not_kept(folder: Path) -> None:
         spool.add("b", NUMBERS, gone())
     assert not (folder / "b.parts").exists()
     assert [*spool_in(folder).contributed] == ["a"]
+
+
+def test_where_files_cannot_be_linked_they_are_copied(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*paths: Path) -> NoReturn:
+        raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+
+    monkeypatch.setattr("fedcmr_server.spool.os.link", refused)
+    spool = spool_in(folder)
+    spool.add("b", NUMBERS, blocks_of(UPDATE, folder))
+    assert np.array_equal(spool.updates()[1].columns(slice(0, 5)), UPDATE)
 
 
 def test_the_files_of_a_dropped_update_are_spare(folder: Path) -> None:

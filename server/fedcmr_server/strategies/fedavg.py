@@ -43,7 +43,7 @@ class FedAvg(Stateless):
     def _buffer(self, weights: FloatArray) -> FloatArray:
         """Return an array that nobody holds: new pages of memory cost more than the merge."""
         for buffer in self._buffers:
-            if buffer.shape == weights.shape and sys.getrefcount(buffer) == UNHELD:
+            if buffer.shape == weights.shape and sys.getrefcount(buffer) <= UNHELD:
                 return buffer[:]
         self._buffers.append(np.empty_like(weights))
         return self._buffers[-1][:]
