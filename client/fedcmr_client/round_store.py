@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 
-from fedcmr.data.store import write_atomically
+from fedcmr.data.store import sync_folder, write_atomically
 from fedcmr.errors import DataError
 from fedcmr.training.checkpoint import load_checkpoint, save_checkpoint
 from fedcmr.training.local import RoundResult
@@ -95,6 +95,7 @@ class RoundStore:
         """
         self.resume.unlink(missing_ok=True)
         write_atomically(self._begun, fingerprint.encode("ascii"))
+        sync_folder(self._begun.parent)
 
     def finish(
         self, fingerprint: str, run: str, finished: Finished, *, durable: bool = False
@@ -123,6 +124,7 @@ class RoundStore:
         if durable:
             self.resume.unlink(missing_ok=True)
             self._begun.unlink(missing_ok=True)
+            sync_folder(self._begun.parent)  # nor may a power cut bring them back
 
     def _load(self) -> tuple[dict[str, str], Finished] | None:
         if not self._update.exists():

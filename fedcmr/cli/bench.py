@@ -45,10 +45,8 @@ def model_command(
     Example: fedcmr bench model --size 64
     """
     from fedcmr.bench.model import bench_model
-    from fedcmr.errors import UsageError
 
-    if size % 16:
-        raise UsageError(f"--size {size} is not a multiple of 16", fix="give 48, 64 or 128")
+    _check_size(size)
     _report("model", lambda: bench_model(size=size, repeats=repeats, threads=threads), out, as_json)
 
 
@@ -177,6 +175,7 @@ def dp_command(
     from fedcmr.network import ModelSettings
     from fedcmr.settings import parse_settings
 
+    _check_size(size)
     name = parse_settings({"name": model}, ModelSettings, where="--model").name
 
     def measure() -> Iterable["Figure"]:
@@ -213,6 +212,13 @@ def all_command(
         reports[command] = report
         if write is not None:
             suite.write_page(write, reports)
+
+
+def _check_size(size: int) -> None:
+    from fedcmr.errors import UsageError
+
+    if size % 16:
+        raise UsageError(f"--size {size} is not a multiple of 16", fix="give 48, 64 or 128")
 
 
 def _report(

@@ -267,6 +267,19 @@ def write_array(path: Path, array: np.ndarray) -> str:
     return digest.hexdigest()
 
 
+def sync_folder(folder: Path) -> None:
+    """Wait until the names in a folder are on the disk.
+
+    Raises:
+        OSError: there is no such folder.
+    """
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def write_atomically(path: Path, *content: bytes | memoryview) -> None:
     """Write a file that is either absent, old, or whole, also after a kill or power cut.
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fedcmr.data.store import write_atomically
+from fedcmr.data.store import sync_folder, write_atomically
 from fedcmr.errors import DataError
 
 GENESIS = "0" * 64
@@ -119,7 +119,7 @@ class Chain:
                 self._check_alone(file.fileno())
                 self._write(file.fileno(), line)
                 if number == 1:
-                    _sync_folder(self.path.parent)
+                    sync_folder(self.path.parent)
                 size, digest = self.end.size + len(line), hashlib.sha256(line).hexdigest()
                 self.end = End(number, digest, size, 0)
                 self._write_head()
@@ -186,11 +186,3 @@ def _damaged(path: Path, what: str) -> DataError:
         where=str(path),
         fix="keep both files for the data-protection officer and restore them from a backup",
     )
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -14,6 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save, save_file
 from torch import Tensor
 
+from fedcmr.data.store import sync_folder
 from fedcmr.errors import DataError
 
 
@@ -53,6 +54,7 @@ def _write_new(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str])
         os.fsync(file.fileno())
     (aside / path.name).replace(path)
     aside.rmdir()
+    sync_folder(path.parent)
 
 
 def _write_over(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:

@@ -21,6 +21,7 @@ def test_the_report_has_ratios_and_what_was_not_run(monkeypatch: pytest.MonkeyPa
     assert (missing["value"], missing["verdict"]) == (None, "not run")
 
 
-def test_an_odd_size_is_refused() -> None:
-    result = CliRunner().invoke(app, ["model", "--size", "50"])
+@pytest.mark.parametrize("command", ["model", "dp"])
+def test_an_odd_size_is_refused(command: str) -> None:
+    result = CliRunner().invoke(app, [command, "--size", "50"])
     assert isinstance(result.exception, UsageError)

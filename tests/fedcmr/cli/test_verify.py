@@ -19,6 +19,10 @@ def app() -> typer.Typer:
     return app
 
 
+def test_the_help_says_what_an_argument_is(app: typer.Typer) -> None:
+    assert "Folder of the release." in CliRunner().invoke(app, ["--help"]).stdout
+
+
 def test_a_release_as_signed(app: typer.Typer, signed: Signed) -> None:
     result = CliRunner().invoke(app, [str(signed[0]), "--key", str(signed[1])])
     assert result.exit_code == 0
