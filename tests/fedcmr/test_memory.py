@@ -24,6 +24,7 @@ def resident_mb() -> float:
 
 
 def test_freed_memory_stays_until_the_end_of_the_block() -> None:
+    give_back()
     before = resident_mb()
     with held_memory():
         with held_memory():
