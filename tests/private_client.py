@@ -23,7 +23,8 @@ from flwr.app import Message
 from site_files import PRIVATE, accept, make_site, opened, question, start
 
 from fedcmr.config import Experiment
-from fedcmr.data.store import open_dataset, write_atomically
+from fedcmr.data.store import open_dataset
+from fedcmr.durable import write_atomically
 from fedcmr.federation import messages as wire
 from fedcmr.training import round_state
 from fedcmr.training.private import PrivateTrainer

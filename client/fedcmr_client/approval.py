@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from fedcmr.data.store import write_atomically
+from fedcmr.durable import write_atomically
 from fedcmr.errors import DataError, PolicyRefusal, UsageError
 
 log = logging.getLogger("fedcmr")

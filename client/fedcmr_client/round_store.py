@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 
-from fedcmr.data.store import sync_folder, write_atomically
+from fedcmr.durable import sync_folder, write_atomically
 from fedcmr.errors import DataError
 from fedcmr.training.checkpoint import load_checkpoint, save_checkpoint
 from fedcmr.training.local import RoundResult

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from fedcmr.bench.figure import Figure
 from fedcmr.bench.report import Machine, Report
-from fedcmr.data.store import write_atomically
+from fedcmr.durable import write_atomically
 from fedcmr.errors import DataError
 
 COMMANDS = ("bench round", "bench model", "bench gpu", "bench dp", "bench data", "bench scale")

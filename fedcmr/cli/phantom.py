@@ -58,13 +58,17 @@ def _write(out: Path, site: str, patients: int, seed: int, workers: int) -> list
     folders = {name: out / name for name in SITES} if site == ALL else {site: out}
     for name, folder in folders.items():
         with shown() as progress:
+
+            def tell(done: int, name: str = name) -> None:
+                progress(f"{name} patients", done, patients)
+
             write_site(
                 folder,
                 site=SITES[name],
                 patients=patients,
                 seed=seed,
                 workers=workers,
-                progress=lambda done, name=name: progress(f"{name} patients", done, patients),  # type: ignore[misc]
+                progress=tell,
             )
         _log.info("%s: %d synthetic patients in %s", name, patients, folder)
     return list(folders.values())

@@ -44,7 +44,8 @@ def train_command(
 
     from fedcmr.config import Experiment
     from fedcmr.data.pool import pool
-    from fedcmr.data.store import open_dataset, write_atomically
+    from fedcmr.data.store import open_dataset
+    from fedcmr.durable import write_atomically
     from fedcmr.errors import ConfigurationError
     from fedcmr.models.pretrained import start_from
     from fedcmr.models.registry import build

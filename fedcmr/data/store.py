@@ -7,7 +7,6 @@ study with the sha256 of its array, so that both files together stand for the wh
 import csv
 import hashlib
 import io
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ import yaml
 
 from fedcmr.config import Preprocessing
 from fedcmr.data.record import COLUMNS, StudyRecord, parse_row
+from fedcmr.durable import write_atomically
 from fedcmr.errors import ConfigurationError, DataError
 from fedcmr.settings import Settings, load_settings
 from fedcmr.types import Split, StoredCine, StoredMask
@@ -28,8 +28,6 @@ INDEX = "index.csv"
 EXCLUSIONS = "exclusions.csv"
 STUDIES = "studies"
 ARRAY, MASK = ".npy", ".mask.npy"
-PARTIAL = ".partial"
-"""Ending of a file that is being written; one that a kill left behind is written over."""
 EXCLUSION_COLUMNS = ("scope", "code", "reason", "study", "files", "frames", "locator")
 
 
@@ -265,37 +263,6 @@ def write_array(path: Path, array: np.ndarray) -> str:
     digest = hashlib.sha256(content[0])
     digest.update(content[1])
     return digest.hexdigest()
-
-
-def sync_folder(folder: Path) -> None:
-    """Wait until the names in a folder are on the disk.
-
-    Raises:
-        OSError: there is no such folder.
-    """
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def write_atomically(path: Path, *content: bytes | memoryview) -> None:
-    """Write a file that is either absent, old, or whole, also after a kill or power cut.
-
-    Raises:
-        DataError: the disk is full, or the folder may not be written.
-    """
-    partial = path.with_name(f".{path.name}{PARTIAL}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
-            file.writelines(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except OSError as error:
-        raise DataError(f"cannot write: {error.strerror}", where=str(path)) from None
 
 
 def _csv(columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> bytes:

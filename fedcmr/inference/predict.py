@@ -8,9 +8,9 @@ from pathlib import Path
 
 import torch
 
-from fedcmr.data.store import write_atomically
 from fedcmr.data.transforms import centre
 from fedcmr.dicom.refusal import RefusedError
+from fedcmr.durable import write_atomically
 from fedcmr.inference.branch import Branch
 from fedcmr.inference.result import CSV, JSON, PICTURES, Prediction, Predictions, as_csv, as_json
 from fedcmr.ingest.prepare import prepare

@@ -13,7 +13,8 @@ from matplotlib.image import imsave
 from numpy.typing import NDArray
 
 from fedcmr.data.record import StudyRecord
-from fedcmr.data.store import Dataset, write_atomically
+from fedcmr.data.store import Dataset
+from fedcmr.durable import write_atomically
 from fedcmr.errors import DataError
 from fedcmr.ingest.progress import Progress, counted, silent
 from fedcmr.ingest.quality import FLAGS

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedcmr.config import Preprocessing
-from fedcmr.data.store import ARRAY, MASK, STUDIES, write_array, write_atomically
+from fedcmr.data.store import ARRAY, MASK, STUDIES, write_array
 from fedcmr.dicom.refusal import RefusedError
+from fedcmr.durable import write_atomically
 from fedcmr.errors import DataError
 from fedcmr.ingest.deidentify import pseudonym, study_pseudonym
 from fedcmr.ingest.mask_lay import LaidMask, lay_mask

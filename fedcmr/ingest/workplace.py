@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TextIO
 
 from fedcmr.config import Preprocessing
-from fedcmr.data.store import MANIFEST, PARTIAL, Manifest, write_atomically
+from fedcmr.data.store import MANIFEST, Manifest
+from fedcmr.durable import PARTIAL, write_atomically
 from fedcmr.errors import DataError
 from fedcmr.settings import Settings, load_settings
 

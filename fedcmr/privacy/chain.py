@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fedcmr.data.store import sync_folder, write_atomically
+from fedcmr.durable import sync_folder, write_atomically
 from fedcmr.errors import DataError
 
 GENESIS = "0" * 64

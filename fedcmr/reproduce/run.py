@@ -8,7 +8,8 @@ import numpy as np
 import torch
 import yaml
 
-from fedcmr.data.store import Dataset, write_atomically
+from fedcmr.data.store import Dataset
+from fedcmr.durable import write_atomically
 from fedcmr.errors import DataError
 from fedcmr.evaluation.results import Threshold
 from fedcmr.evaluation.strata import COLUMNS

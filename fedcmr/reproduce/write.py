@@ -4,7 +4,7 @@ import csv
 import io
 from pathlib import Path
 
-from fedcmr.data.store import write_atomically
+from fedcmr.durable import write_atomically
 from fedcmr.reproduce.sheet import Sheet
 
 _SPECIAL = str.maketrans(

@@ -11,7 +11,8 @@ from torch import nn
 
 from fedcmr.config import TrainingSettings
 from fedcmr.data.samples import Samples
-from fedcmr.data.store import Dataset, write_atomically
+from fedcmr.data.store import Dataset
+from fedcmr.durable import write_atomically
 from fedcmr.errors import DataError
 from fedcmr.tasks.task import Task
 from fedcmr.training.device import visible_devices

@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save, save_file
 from torch import Tensor
 
-from fedcmr.data.store import sync_folder
+from fedcmr.durable import sync_folder
 from fedcmr.errors import DataError
 
 
